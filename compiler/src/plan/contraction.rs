@@ -1,0 +1,104 @@
+//! Contractions as strided views: what a back end's product and convolution routines are given.
+//!
+//! Strides are in elements and signed, so that transposes, reversals and channels-last layouts cost nothing: the planner absorbs
+//! them here. Base pointers already include the offset of the first element (the last one of a reversed axis).
+
+/// An axis of both operands and of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BatchAxis {
+    /// Number of places.
+    pub extent: usize,
+    /// Stride in the left operand.
+    pub a: isize,
+    /// Stride in the right operand.
+    pub b: isize,
+    /// Stride in the result.
+    pub c: isize,
+}
+
+/// An axis of the left operand and of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeftAxis {
+    /// Number of places.
+    pub extent: usize,
+    /// Stride in the left operand.
+    pub a: isize,
+    /// Stride in the result.
+    pub c: isize,
+}
+
+/// An axis of the right operand and of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RightAxis {
+    /// Number of places.
+    pub extent: usize,
+    /// Stride in the right operand.
+    pub b: isize,
+    /// Stride in the result.
+    pub c: isize,
+}
+
+/// An axis that is summed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ContractAxis {
+    /// Number of places.
+    pub extent: usize,
+    /// Stride in the left operand.
+    pub a: isize,
+    /// Stride in the right operand.
+    pub b: isize,
+}
+
+/// c[batch, m, n] = Σ_k a[batch, m, k] · b[batch, k, n], every index a list of axes (empty: extent 1), outermost first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DotSpec {
+    /// Axes of all three.
+    pub batch: Vec<BatchAxis>,
+    /// Free axes of the left operand.
+    pub m: Vec<LeftAxis>,
+    /// Free axes of the right operand.
+    pub n: Vec<RightAxis>,
+    /// Summed axes.
+    pub k: Vec<ContractAxis>,
+}
+
+/// One spatial axis of a convolution: `out[o] = Σ_k x[(o·window_stride + k·kernel_dilation − pad_lo) / input_dilation] · w[k]`,
+/// where terms with a remainder in the division or an index outside `0..input` are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SpatialAxis {
+    /// Extent of the input.
+    pub input: usize,
+    /// Extent of the kernel.
+    pub kernel: usize,
+    /// Extent of the result.
+    pub output: usize,
+    /// Stride of the axis in the input, in elements.
+    pub x: isize,
+    /// Stride of the axis in the kernel, in elements (negative when reversed).
+    pub w: isize,
+    /// Stride of the axis in the result, in elements.
+    pub out: isize,
+    /// Step of the window.
+    pub window_stride: usize,
+    /// Padding before; negative crops. The padding after is implied by `output`.
+    pub pad_lo: isize,
+    /// Input dilation.
+    pub input_dilation: usize,
+    /// Kernel dilation.
+    pub kernel_dilation: usize,
+}
+
+/// A convolution over strided views: result[n, g·O + o, …] = Σ_{c, k} x[n, g·C + c, …] · w[g·O + o, c, k].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ConvSpec {
+    /// Samples: stride `a` in x, `c` in the result.
+    pub samples: LeftAxis,
+    /// Feature groups: strides in x, w and the result.
+    pub groups: BatchAxis,
+    /// Input channels of one group: stride `a` in x, `b` in w.
+    pub channels: ContractAxis,
+    /// Output channels of one group: stride `b` in w, `c` in the result.
+    pub features: RightAxis,
+    /// Spatial axes, outermost first; one or more.
+    pub spatial: Vec<SpatialAxis>,
+}
