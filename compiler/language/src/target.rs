@@ -1,0 +1,68 @@
+//! What an evaluation makes: nothing but types in the macro, graph nodes in the compiler.
+
+use crate::function::Function;
+use crate::types::TensorType;
+
+/// A tensor with its type.
+#[derive(Clone, Debug)]
+pub struct Typed<T> {
+    /// Its type.
+    pub ty: TensorType,
+    /// What the target made of it.
+    pub tensor: T,
+}
+
+/// The owner and name of a layer's parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Index of the net in the model.
+    pub net: usize,
+    /// Full name by rule 5, such as `G.dense_0`; parameters are `G.dense_0.weight` and so on. Every call of a net
+    /// uses the same names.
+    pub name: String,
+    /// Inference mode: the net is frozen, or the evaluation is an output.
+    pub inference: bool,
+}
+
+/// A call of a function or layer whose operands and options have been checked.
+#[derive(Debug)]
+pub struct Call<'a, T> {
+    /// What is called, with its options.
+    pub function: &'a Function,
+    /// Operands in order.
+    pub operands: &'a [Typed<T>],
+    /// Types of the results; one except for `LstmCell`.
+    pub results: &'a [TensorType],
+    /// For layers only.
+    pub layer: Option<&'a Layer>,
+}
+
+/// What an evaluation makes of calls and leaves. Errors are messages; the evaluator adds the place.
+pub trait Target {
+    /// A value of the target.
+    type Tensor: Clone;
+
+    /// A number: a batch-free scalar.
+    fn number(&mut self, value: f64) -> Result<Self::Tensor, String>;
+
+    /// A field of a data group of the model.
+    fn data(&mut self, group: usize, field: usize, ty: &TensorType) -> Result<Self::Tensor, String>;
+
+    /// A hyper: a batch-free scalar.
+    fn hyper(&mut self, hyper: usize) -> Result<Self::Tensor, String>;
+
+    /// A latent: batch-free, or the rows of this batch.
+    fn latent(&mut self, latent: usize, ty: &TensorType) -> Result<Self::Tensor, String>;
+
+    /// A parameter of an output.
+    fn argument(&mut self, output: usize, parameter: usize, ty: &TensorType) -> Result<Self::Tensor, String>;
+
+    /// A function or layer.
+    fn call(&mut self, call: &Call<'_, Self::Tensor>) -> Result<Vec<Self::Tensor>, String>;
+
+    /// `grad(y, v)`: the derivative of `y`, summed over its elements and the batch, with the type of `v`.
+    fn gradient(&mut self, y: &Typed<Self::Tensor>, v: &Typed<Self::Tensor>) -> Result<Self::Tensor, String>;
+
+    /// Marks a value bound to a name, which `grad` may later differentiate by.
+    fn bound(&mut self, _name: &str, _value: &Typed<Self::Tensor>) {}
+}
