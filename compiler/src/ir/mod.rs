@@ -10,7 +10,9 @@
 mod expr;
 mod graph;
 pub mod infer;
+pub mod interpret;
 mod op;
+pub mod philox;
 mod types;
 
 pub use expr::{Builder, Expr};

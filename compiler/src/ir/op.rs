@@ -98,6 +98,7 @@ pub struct ConvDims {
 ///
 /// `x`, `a`, `b` name operands in order; all shapes are static. Elementwise ops want equal shapes: broadcasting is explicit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)] // Fields are explained in the text of their op.
 pub enum Op {
     // Leaves
     /// The graph's input of this index.
@@ -115,13 +116,13 @@ pub enum Op {
     Rng { stream: u32, shape: Vec<usize> },
 
     // Elementwise, one operand
-    /// Conversion: bool and i32 to f32 exactly; f32 to i32 truncates towards zero.
+    /// Conversion. bool and i32 to f32: nearest; f32 to i32: truncates towards zero, saturates, NaN is 0; to bool: not 0.
     Cast(DType),
     /// The value, with no gradient.
     StopGrad,
     /// Largest integer not above.
     Floor,
-    /// −1, 0 or 1.
+    /// −1, 0 or 1; 0 for NaN.
     Sign,
     /// −x (f32, i32).
     Neg,
@@ -139,9 +140,9 @@ pub enum Op {
     Softplus,
 
     // Elementwise, two operands of equal type
-    /// a + b (f32, i32).
+    /// a + b (f32, i32). Integers wrap.
     Add,
-    /// a · b (f32, i32).
+    /// a · b (f32, i32). Integers wrap.
     Mul,
     /// a / b (f32).
     Div,
@@ -175,7 +176,7 @@ pub enum Op {
     // Reductions and scans
     /// Sum over the axes (ascending), which are dropped.
     ReduceSum(Vec<usize>),
-    /// Maximum over the axes (ascending), which are dropped. Not empty axes of extent 0.
+    /// Maximum over the axes (ascending), which are dropped; none of them may have extent 0. Unspecified where an element is NaN.
     ReduceMax(Vec<usize>),
     /// Running sum along the axis, from the end if `reverse`.
     CumSum { axis: usize, reverse: bool },
@@ -194,6 +195,7 @@ pub enum Op {
     /// Operands x, i (i32): axis `axis` of x is replaced by the axes of i. Indices are clamped to the valid range.
     Gather { axis: usize },
     /// Operands i (i32), u: the adjoint of `Gather`: u's axes `axis..axis + rank(i)` are summed into one of extent `length`.
+    /// Indices are clamped as in `Gather`.
     ScatterAdd { axis: usize, length: usize },
 }
 
