@@ -1,1 +1,24 @@
-//! Saddlepoint.
+//! The runtime: host values, data sources, training, checkpoints, devices.
+//!
+//! What comes in: compiled programs and data. What goes out: trained parameters, pictures, curves, checkpoints. The training
+//! loop knows a model only as [`Training`]; the engine implements it for compiled models.
+
+mod array;
+mod checkpoint;
+mod config;
+mod error;
+mod files;
+mod fit;
+mod picture;
+mod source;
+pub mod streams;
+mod tensor;
+
+pub use array::{Array, Column, Kind};
+pub use checkpoint::{Checkpoint, Stored, Values};
+pub use config::{Config, Device};
+pub use error::{Error, Result};
+pub use fit::{Fit, Report, Training};
+pub use source::loader::{FieldSpec, GroupSpec, Loader};
+pub use source::{ColumnSpec, Columns, Repeated, Source};
+pub use tensor::{Classes, Rows, Tensor};

@@ -1,0 +1,123 @@
+//! How a model is built: [`Config`].
+
+use crate::error::{Error, Result};
+
+/// Where a model runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Device {
+    /// Native code on this machine's cores.
+    #[default]
+    Cpu,
+}
+
+/// How a model is built: batch size, seed, device, workers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    batch: usize,
+    seed: u64,
+    device: Device,
+    workers: Option<usize>,
+    horizon: Option<u64>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { batch: 64, seed: 0, device: Device::Cpu, workers: None, horizon: None }
+    }
+}
+
+impl Config {
+    /// Batch 64, seed 0, on the CPU with a worker a core.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// How many samples a batch has, in every data group.
+    pub fn batch(mut self, samples: usize) -> Config {
+        self.batch = samples;
+        self
+    }
+
+    /// The seed of all randomness: same seed, same machine, same workers, same bits.
+    pub fn seed(mut self, seed: u64) -> Config {
+        self.seed = seed;
+        self
+    }
+
+    /// Where to run.
+    pub fn device(mut self, device: Device) -> Config {
+        self.device = device;
+        self
+    }
+
+    /// How many threads work on a step; as many as there are cores unless given.
+    pub fn workers(mut self, workers: usize) -> Config {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// The number of steps over which `progress` goes from 0 to 1 in loops written by hand; a `fit` sets its own.
+    pub fn horizon(mut self, steps: u64) -> Config {
+        self.horizon = Some(steps);
+        self
+    }
+
+    /// Samples a batch.
+    pub fn batch_size(&self) -> usize {
+        self.batch
+    }
+
+    /// The seed.
+    pub fn seed_value(&self) -> u64 {
+        self.seed
+    }
+
+    /// Where to run.
+    pub fn device_kind(&self) -> Device {
+        self.device
+    }
+
+    /// Threads to work with: those asked for, or one a core.
+    pub fn worker_count(&self) -> usize {
+        self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get()))
+    }
+
+    /// Steps from progress 0 to 1 in loops written by hand.
+    pub fn horizon_steps(&self) -> Option<u64> {
+        self.horizon
+    }
+
+    /// Refuses settings that make no sense.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |setting, message: &str| Err(Error::Setting { setting, message: message.to_string() });
+        match self {
+            Config { batch: 0, .. } => refuse("batch", "a batch has at least one sample"),
+            Config { workers: Some(0), .. } => refuse("workers", "at least one thread has to work"),
+            Config { horizon: Some(0), .. } => refuse("horizon", "training has at least one step"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_by_name() {
+        assert!(Config::new().check().is_ok());
+        for (config, setting) in
+            [(Config::new().batch(0), "batch"), (Config::new().workers(0), "workers"), (Config::new().horizon(0), "horizon")]
+        {
+            assert!(config.check().unwrap_err().to_string().contains(setting));
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_what_is_read() {
+        let config = Config::new().batch(8).seed(7).workers(3).horizon(100);
+        assert_eq!((config.batch_size(), config.seed_value()), (8, 7));
+        assert_eq!((config.worker_count(), config.horizon_steps()), (3, Some(100)));
+    }
+}

@@ -1,0 +1,153 @@
+//! Training over data: what a fit is told ([`Fit`]), what it drives ([`Training`]), what it says at the end ([`Report`]).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::array::Column;
+use crate::checkpoint::Checkpoint;
+use crate::error::Result;
+use crate::source::loader::GroupSpec;
+use crate::tensor::Tensor;
+
+/// What a fit drives: a compiled model with its state.
+pub trait Training {
+    /// The model's name.
+    fn model_name(&self) -> &str;
+
+    /// Completed steps.
+    fn step_index(&self) -> u64;
+
+    /// From now on `progress` is (step − first) / steps.
+    fn set_horizon(&mut self, first: u64, steps: u64);
+
+    /// Samples a batch.
+    fn batch_size(&self) -> usize;
+
+    /// The seed of all randomness.
+    fn seed(&self) -> u64;
+
+    /// How many batches a step consumes: the largest `steps` of the players that move.
+    fn batches_per_step(&self) -> usize;
+
+    /// The data groups, in the model's order.
+    fn groups(&self) -> Vec<GroupSpec>;
+
+    /// One step: every moving player's turn; batches are `[inner batch][group][field]`.
+    fn step(&mut self, batches: &[Vec<Vec<Column<'_>>>]) -> Result<()>;
+
+    /// The names of the logged values: the players' objectives in the model's order, then the metrics.
+    fn metric_names(&self) -> Vec<String>;
+
+    /// How many of these are players' objectives.
+    fn players(&self) -> usize;
+
+    /// The logged values of the last step; `None` for a player that does not move in this phase.
+    fn metrics(&mut self) -> Result<Vec<Option<f32>>>;
+
+    /// The outputs that need no argument, from noise that is the same at every call.
+    fn fixed_samples(&mut self) -> Result<Vec<(String, Tensor)>>;
+
+    /// Everything needed to go on to the same bits.
+    fn snapshot(&self) -> Result<Checkpoint>;
+
+    /// Goes back to a snapshot, or refuses it and changes nothing.
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()>;
+
+    /// The first piece of state that is not finite: its name, and the value.
+    fn non_finite(&self) -> Result<Option<(String, f32)>> {
+        Ok(self.snapshot()?.non_finite().map(|(name, value)| (name.to_string(), value)))
+    }
+}
+
+/// How to train: how long, where to, how often to log, draw and save.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    steps: u64,
+    folder: Option<PathBuf>,
+    resume: bool,
+    log_every: Option<u64>,
+    grid_every: Option<u64>,
+    checkpoint_every: Option<u64>,
+    quiet: bool,
+    stop: Option<Arc<AtomicBool>>,
+}
+
+/// What a fit did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Completed steps of the model, at the end.
+    pub step: u64,
+    /// Steps made by this call.
+    pub steps: u64,
+    /// The values logged last, objectives first, by name.
+    pub metrics: Vec<(String, Option<f32>)>,
+    /// Whether it was stopped (Ctrl-C or [`Fit::stop_when`]) before its last step.
+    pub interrupted: bool,
+    /// Steps a second of this call, everything included.
+    pub steps_per_second: f64,
+    /// The run folder, where there is one.
+    pub folder: Option<PathBuf>,
+    /// The last checkpoint written or resumed from.
+    pub checkpoint: Option<PathBuf>,
+}
+
+impl Fit {
+    /// This many steps from where the model is.
+    pub fn steps(steps: u64) -> Fit {
+        Fit {
+            steps,
+            folder: None,
+            resume: false,
+            log_every: None,
+            grid_every: None,
+            checkpoint_every: None,
+            quiet: false,
+            stop: None,
+        }
+    }
+
+    /// Writes metrics, curves, sample grids and checkpoints to this folder. A run already there is moved aside
+    /// (`runs/dcgan.1`, …), never deleted, unless it is [resumed](Fit::resume).
+    pub fn into_dir(mut self, folder: impl Into<PathBuf>) -> Fit {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Goes on from the newest whole checkpoint in the folder, to the same bits as if the run had never stopped; starts afresh
+    /// where there is none. The number of steps is that of the whole run.
+    pub fn resume(mut self) -> Fit {
+        self.resume = true;
+        self
+    }
+
+    /// Logs objectives and metrics every so many steps (else about a hundred times a fit, and every 100 steps at least).
+    pub fn log_every(mut self, steps: u64) -> Fit {
+        self.log_every = Some(steps);
+        self
+    }
+
+    /// Draws a grid of samples every so many steps (else ten times a fit).
+    pub fn grid_every(mut self, steps: u64) -> Fit {
+        self.grid_every = Some(steps);
+        self
+    }
+
+    /// Writes a checkpoint every so many steps (else ten times a fit), and always at the end.
+    pub fn checkpoint_every(mut self, steps: u64) -> Fit {
+        self.checkpoint_every = Some(steps);
+        self
+    }
+
+    /// Says nothing while training.
+    pub fn quiet(mut self) -> Fit {
+        self.quiet = true;
+        self
+    }
+
+    /// Stops after the current step once the flag is set, as Ctrl-C does: saves, and reports `interrupted`.
+    pub fn stop_when(mut self, flag: Arc<AtomicBool>) -> Fit {
+        self.stop = Some(flag);
+        self
+    }
+}
