@@ -247,6 +247,17 @@ pub enum Function {
     /// Operands hard, soft: value of hard, gradient of soft
     StraightThrough,
 
+    /// A batch-free value repeated over the batch: made where the other operands of anything but an operator or an elementwise
+    /// function are per sample, and for the arguments of nets
+    OverBatch,
+    /// A part of a divergence of the model that its definition has to be transformed for; elementwise, `Threshold` has no operand
+    Divergence {
+        /// Index of the divergence.
+        index: usize,
+        /// Which part.
+        part: DivergencePart,
+    },
+
     // Constants of the result's shape, batch-free
     #[allow(missing_docs)]
     Zeros,
@@ -324,9 +335,26 @@ pub enum Function {
     /// Operands x, h, c; results h, c
     LstmCell,
 
+    /// A call of an `extern net`: operands are its arguments
+    Extern {
+        /// Index of the net.
+        net: usize,
+    },
+
     /// A Rust function over the compiler's `Expr`, by its index in the model's table of paths
     Rust {
         /// Index.
         path: usize,
     },
+}
+
+/// What is derived from a divergence's f.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DivergencePart {
+    /// f*(t)
+    Conjugate,
+    /// The output activation g(v)
+    Activation,
+    /// f′(1); no operand
+    Threshold,
 }

@@ -3,11 +3,28 @@
 //! One evaluator serves twice. In the macro it runs over types alone, so that every error stands at the user's token while the
 //! crate compiles; when a model is built it runs again, with every constant known, over a [`Target`] that makes graph nodes.
 //! What the language means is therefore written once.
+//!
+//! The path of a model: the macro reads tokens into a [`tree::Model`], checks it, and emits [`encode`]d text; a build
+//! [`decode`]s it, makes a [`Resolved`] of it and the constants that were given, and evaluates objectives and outputs with an
+//! [`Evaluation`].
 
+mod code;
+mod diagnostic;
+mod evaluate;
 pub mod function;
+mod resolve;
 pub mod target;
+pub mod tree;
 pub mod types;
 
-pub use function::Function;
-pub use target::{Call, Layer, Target, Typed};
+pub use code::{decode, encode};
+pub use diagnostic::Diagnostic;
+pub use evaluate::{Evaluation, Mode};
+pub use function::{DivergencePart, Function};
+pub use resolve::{
+    Attributes, Const, Field, Given, Group, Hyper, Init, Latent, Net, Optimiser, OptimiserSpec, Output, Phase, Player,
+    Resolved, Train, Type, Updated,
+};
+pub use target::{Call, Layer, Target, Typed, TypesOnly};
+pub use tree::Model;
 pub use types::{Dim, Element, TensorType};

@@ -42,6 +42,11 @@ pub trait Target {
     /// A value of the target.
     type Tensor: Clone;
 
+    /// Whether only types are wanted: each round of `vmap` is then evaluated once, and open constants are admitted.
+    fn types_only(&self) -> bool {
+        false
+    }
+
     /// A number: a batch-free scalar.
     fn number(&mut self, value: f64) -> Result<Self::Tensor, String>;
 
@@ -65,4 +70,44 @@ pub trait Target {
 
     /// Marks a value bound to a name, which `grad` may later differentiate by.
     fn bound(&mut self, _name: &str, _value: &Typed<Self::Tensor>) {}
+}
+
+/// The target of the macro: types and nothing else. It stands for what is not known before a build.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TypesOnly;
+
+impl Target for TypesOnly {
+    type Tensor = ();
+
+    fn types_only(&self) -> bool {
+        true
+    }
+
+    fn number(&mut self, _value: f64) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn data(&mut self, _group: usize, _field: usize, _ty: &TensorType) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn hyper(&mut self, _hyper: usize) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn latent(&mut self, _latent: usize, _ty: &TensorType) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn argument(&mut self, _output: usize, _parameter: usize, _ty: &TensorType) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn call(&mut self, call: &Call<'_, ()>) -> Result<Vec<()>, String> {
+        Ok(vec![(); call.results.len()])
+    }
+
+    fn gradient(&mut self, _y: &Typed<()>, _v: &Typed<()>) -> Result<(), String> {
+        Ok(())
+    }
 }

@@ -1,0 +1,120 @@
+//! Values of an evaluation: tensors of the target, compile-time constants, tuples, lists; and from what they were computed.
+
+use std::collections::BTreeSet;
+
+use crate::resolve::Updated;
+use crate::target::Typed;
+use crate::types::{Dim, Element, TensorType};
+
+/// A tensor with its place in the record of what was computed from what.
+#[derive(Clone, Debug)]
+pub(crate) struct Tracked<X> {
+    pub(crate) typed: Typed<X>,
+    pub(crate) node: usize,
+}
+
+/// A value.
+#[derive(Clone, Debug)]
+pub(crate) enum Value<X> {
+    Tensor(Tracked<X>),
+    /// A compile-time number; None: known when the model is built.
+    Number(Option<f64>),
+    /// A compile-time bool.
+    Flag(Option<bool>),
+    Tuple(Vec<Value<X>>),
+    /// A list. Open: of unknown length, `items` holding at most one example.
+    List {
+        items: Vec<Value<X>>,
+        open: bool,
+    },
+    /// A range; the outer None: not written.
+    Range(Option<Option<f64>>, Option<Option<f64>>),
+    /// An error has been reported; agrees with everything.
+    Poison,
+}
+
+impl<X> Value<X> {
+    /// Whether an error was reported anywhere inside.
+    pub(crate) fn poisoned(&self) -> bool {
+        match self {
+            Value::Poison => true,
+            Value::Tuple(parts) | Value::List { items: parts, .. } => parts.iter().any(Value::poisoned),
+            _ => false,
+        }
+    }
+
+    /// What it is, for messages.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Value::Tensor(tensor) => tensor.typed.ty.to_string(),
+            Value::Number(Some(number)) => format!("the number {number}"),
+            Value::Number(None) => "a number".to_string(),
+            Value::Flag(_) => "a bool".to_string(),
+            Value::Tuple(parts) => {
+                format!("({})", parts.iter().map(Value::describe).collect::<Vec<_>>().join(", "))
+            }
+            Value::List { open: true, .. } => "a list".to_string(),
+            Value::List { items, .. } => format!("a list of {}", items.len()),
+            Value::Range(..) => "a range".to_string(),
+            Value::Poison => "?".to_string(),
+        }
+    }
+}
+
+/// The type of a scalar number.
+pub(crate) fn scalar() -> TensorType {
+    TensorType { shape: Vec::new(), element: Element::Float, per_sample: false }
+}
+
+/// A constant as an extent.
+pub(crate) fn dimension(value: Option<f64>) -> Result<Dim, String> {
+    match value {
+        None => Ok(Dim::Open),
+        Some(n) if n >= 0.0 && n.fract() == 0.0 && n <= u32::MAX as f64 => Ok(Dim::Known(n as usize)),
+        Some(n) => Err(format!("expected a whole number of at least 0, got {n}")),
+    }
+}
+
+/// What was computed from what: one node a tensor. Nodes stand after their parents.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    parents: Vec<usize>,
+    /// Whether gradient passes from here to the parents.
+    passes: bool,
+    source: Option<Updated>,
+}
+
+impl Record {
+    pub(crate) fn add(&mut self, parents: Vec<usize>, passes: bool, source: Option<Updated>) -> usize {
+        self.nodes.push(Node { parents, passes, source });
+        self.nodes.len() - 1
+    }
+
+    /// Nodes that gradient from `from` reaches, itself included.
+    fn reached(&self, from: usize) -> Vec<bool> {
+        let mut reached = vec![false; from + 1];
+        reached[from] = true;
+        for index in (0..=from).rev() {
+            if reached[index] && self.nodes[index].passes {
+                self.nodes[index].parents.iter().for_each(|parent| reached[*parent] = true);
+            }
+        }
+        reached
+    }
+
+    /// Whether gradient from `y` reaches `v`.
+    pub(crate) fn reaches(&self, y: usize, v: usize) -> bool {
+        v <= y && self.reached(y)[v]
+    }
+
+    /// The nets and latents that gradient from `y` reaches.
+    pub(crate) fn sources(&self, y: usize) -> BTreeSet<Updated> {
+        let reached = self.reached(y);
+        (0..=y).filter(|index| reached[*index]).filter_map(|index| self.nodes[index].source).collect()
+    }
+}
