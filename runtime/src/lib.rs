@@ -6,6 +6,7 @@
 mod array;
 mod checkpoint;
 mod config;
+pub mod device;
 mod error;
 mod files;
 mod fit;

@@ -1,0 +1,14 @@
+//! The CPU: worker threads, and dense products and convolutions on the `gemm` family's micro-kernels.
+
+mod axes;
+mod kernel;
+mod matvec;
+mod pack;
+#[cfg(test)]
+mod testing;
+mod workers;
+
+mod dot;
+
+pub use dot::DotPlan;
+pub use workers::{Worker, Workers, share};

@@ -1,0 +1,4 @@
+//! Devices: where compiled programs run.
+
+#[cfg(feature = "cpu")]
+pub mod cpu;
