@@ -9,5 +9,6 @@ pub mod ir;
 pub mod lower;
 pub mod plan;
 pub mod rewrite;
+pub mod testing;
 
 pub use error::{Error, Result};

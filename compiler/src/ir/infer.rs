@@ -247,7 +247,7 @@ fn infer_conv(x: &Type, w: &Type, d: &ConvDims) -> std::result::Result<Type, Str
     if [d.stride.len(), d.padding.len(), d.input_dilation.len(), d.kernel_dilation.len()].iter().any(|n| *n != spatial) {
         return Err("geometry must have one entry a spatial axis".into());
     }
-    if d.groups == 0 || x.shape[1] != w.shape[1] * d.groups || w.shape[0] % d.groups != 0 {
+    if d.groups == 0 || x.shape[1] != w.shape[1] * d.groups || !w.shape[0].is_multiple_of(d.groups) {
         return Err(format!("{} groups do not divide the channels", d.groups));
     }
     let mut shape = vec![x.shape[0], w.shape[0]];
