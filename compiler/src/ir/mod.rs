@@ -13,9 +13,12 @@ pub mod infer;
 pub mod interpret;
 mod op;
 pub mod philox;
+mod print;
 mod types;
+mod verify;
 
 pub use expr::{Builder, Expr};
 pub use graph::{Graph, Node, NodeId, Output, Slot, Target};
 pub use op::{ConvDims, DotDims, Literal, Op, OpKind};
 pub use types::{DType, Type, row_major_strides};
+pub use verify::verify;

@@ -53,7 +53,7 @@ impl Program {
 
     /// The program as text with its inputs: what a failing test prints.
     pub fn describe(&self) -> String {
-        let mut text = format!("{:#?}\n", self.graph.nodes);
+        let mut text = self.graph.to_string();
         for (what, values) in [("input", &self.inputs), ("state", &self.states)] {
             for (i, v) in values.iter().enumerate() {
                 text += &format!("{what} {i}: {} = {:?}\n", v.ty, v.data);

@@ -17,7 +17,7 @@ impl Generator {
             OpKind::Rng => {
                 let key = self.of(DType::I32, &[4])?;
                 let shape = self.shape(self.options.rank);
-                let stream = self.rng.below(1000) as u32;
+                let stream = self.stream();
                 self.add(Op::Rng { stream, shape }, &[key])
             }
             _ => {
@@ -26,6 +26,11 @@ impl Generator {
                 self.add(Op::Const(literal), &[])
             }
         }
+    }
+
+    /// A stream that no draw has yet.
+    pub(super) fn stream(&self) -> u32 {
+        self.program.graph.nodes.len() as u32
     }
 
     pub(super) fn unary(&mut self, kind: OpKind) -> Option<NodeId> {

@@ -131,9 +131,8 @@ impl Generator {
     fn gaussian(&mut self) -> Option<NodeId> {
         let key = self.of(DType::I32, &[4])?;
         let shape = self.shape(self.options.rank);
-        let [u, v] =
-            [self.rng.below(1000), self.rng.below(1000)].map(|s| Op::Rng { stream: s as u32, shape: shape.clone() });
-        let (u, v) = (self.add(u, &[key])?, self.add(v, &[key])?);
+        let u = self.add(Op::Rng { stream: self.stream(), shape: shape.clone() }, &[key])?;
+        let v = self.add(Op::Rng { stream: self.stream(), shape }, &[key])?;
         let log = self.add(Op::Log, &[u])?;
         let radius = self.scaled(log, -2.0)?;
         let radius = self.add(Op::Sqrt, &[radius])?;
