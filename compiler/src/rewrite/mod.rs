@@ -1,1 +1,66 @@
-//! (stage rewrite)
+//! Meaning-preserving rewriting of whole programs.
+//!
+//! In: a verified graph. Out: a graph with the same slots and outputs in the same order, that computes the same values up to
+//! rounding and costs no more by the cost model; and a [`Report`] of what was done. Three parts:
+//!
+//! - [`stabilise`](mod@stabilise): mandatory, and before differentiation ([`stabilise_expr`]);
+//! - [`rules`]: graph rules that always pay, to a fixpoint;
+//! - equality saturation over the whole program, from which the cheapest program found is taken.
+//!
+//! **Invariant:** nothing here depends on time, on hash order or on the process: the same graph and [`Options`] give the same
+//! graph and the same report.
+
+pub mod cost;
+mod options;
+mod report;
+pub mod rewriter;
+pub mod rules;
+pub mod stabilise;
+
+pub use cost::graph_flops;
+pub use options::{Level, Options};
+pub use report::{Report, StageReport};
+pub use stabilise::{stabilise, stabilise_expr};
+
+use crate::Result;
+use crate::ir::Graph;
+use cost::Rates;
+use rewriter::{Fired, Rule};
+
+/// Optimises a program. Differentiation must be over: gradient stops are removed.
+///
+/// # Errors
+/// [`Error::Ir`](crate::Error::Ir) when the graph is ill-formed.
+pub fn optimise(graph: &Graph, options: &Options) -> Result<(Graph, Report)> {
+    let mut report = Report::default();
+    let dead = |graph: &Graph, fired: &mut Fired| {
+        let compact = rewriter::compact(graph)?;
+        if compact.nodes.len() < graph.nodes.len() {
+            fired.insert("dead-code", graph.nodes.len() - compact.nodes.len());
+        }
+        Ok(compact)
+    };
+    let mut current = stage(&mut report, "dead code", graph, dead)?;
+    if options.level == Level::Off {
+        return Ok((current, report));
+    }
+    let rules: Vec<Rule> = [stabilise::RULES, &rules::all()].concat();
+    current = stage(&mut report, "graph rules", &current, |graph, fired| {
+        rewriter::to_fixpoint(graph, &rules, options.rounds, fired)
+    })?;
+    Ok((current, report))
+}
+
+/// Runs one stage and records it.
+fn stage(
+    report: &mut Report,
+    name: &'static str,
+    graph: &Graph,
+    run: impl FnOnce(&Graph, &mut Fired) -> Result<Graph>,
+) -> Result<Graph> {
+    let mut fired = Fired::new();
+    let out = run(graph, &mut fired)?;
+    let (before, after) = (Rates::CPU.graph(graph), Rates::CPU.graph(&out));
+    report.stages.push(StageReport { name, before, after, fired, notes: Vec::new() });
+    Ok(out)
+}

@@ -1,0 +1,32 @@
+//! Graph rules that always pay: applied to a fixpoint, before and after the search, never chosen by cost.
+//!
+//! A rule of this table makes its root cheaper or equal and never makes anything else more expensive, so it needs no look at the
+//! rest of the graph, except where it asks that an operand has no other use.
+
+mod arithmetic;
+mod broadcasts;
+mod constants;
+mod contractions;
+mod identities;
+mod pieces;
+mod reductions;
+mod reshapes;
+mod selects;
+
+use super::rewriter::Rule;
+
+/// All graph rules, in the order in which they are tried.
+pub fn all() -> Vec<Rule> {
+    [
+        identities::RULES,
+        constants::RULES,
+        arithmetic::RULES,
+        selects::RULES,
+        reshapes::RULES,
+        broadcasts::RULES,
+        pieces::RULES,
+        reductions::RULES,
+        contractions::RULES,
+    ]
+    .concat()
+}
