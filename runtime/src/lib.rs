@@ -19,7 +19,7 @@ pub use array::{Array, Column, Kind};
 pub use checkpoint::{Checkpoint, Stored, Values};
 pub use config::{Config, Device};
 pub use error::{Error, Result};
-pub use fit::{Fit, Report, Training};
+pub use fit::{Fit, Report, Training, drive};
 pub use source::loader::{FieldSpec, GroupSpec, Loader};
 pub use source::{ColumnSpec, Columns, Repeated, Source};
 pub use tensor::{Classes, Rows, Tensor};

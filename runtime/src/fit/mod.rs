@@ -1,4 +1,15 @@
 //! Training over data: what a fit is told ([`Fit`]), what it drives ([`Training`]), what it says at the end ([`Report`]).
+//!
+//! [`drive`] is the loop. It knows nothing of how a model computes, and the model knows nothing of folders, pictures and signals.
+
+mod curves;
+mod folder;
+mod interrupt;
+mod log;
+mod progress;
+mod run;
+
+pub use run::drive;
 
 use std::path::PathBuf;
 use std::sync::Arc;

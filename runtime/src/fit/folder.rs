@@ -1,0 +1,174 @@
+//! The folder of a run: where its files lie, how an older run is kept, where a run is taken up again.
+//!
+//! ```text
+//! run.json                                what was trained, from which step, for how long
+//! metrics.jsonl                           one line a logging step
+//! losses.png, metrics.png                 the curves
+//! samples/sample-00000500.png             grids from noise that is always the same
+//! checkpoints/step-00000500.safetensors
+//! ```
+//!
+//! Nothing that an earlier run wrote is ever deleted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+
+const MANIFEST: &str = "run.json";
+const CHECKPOINTS: &str = "checkpoints";
+
+/// What a run is, as its folder remembers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    /// The model's name.
+    pub model: String,
+    /// The version of the library that wrote it.
+    pub library: String,
+    /// The seed.
+    pub seed: u64,
+    /// Samples a batch.
+    pub batch: usize,
+    /// The model's step when the run began.
+    pub first_step: u64,
+    /// How many steps the run was to have.
+    pub steps: u64,
+}
+
+/// The folder of the current run.
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+}
+
+/// Where an interrupted run goes on.
+pub(super) struct Resumed {
+    pub folder: Folder,
+    pub manifest: Manifest,
+    pub checkpoint: Checkpoint,
+    pub path: PathBuf,
+    /// Newer checkpoints that could not be used, and why.
+    pub damaged: Vec<Error>,
+}
+
+impl Folder {
+    /// A fresh folder. A run already there is moved aside, to the first free of `name.1`, `name.2`, …; says where to.
+    pub(super) fn fresh(root: &Path, manifest: &Manifest) -> Result<(Folder, Option<PathBuf>)> {
+        let moved = if is_empty(root)? { None } else { Some(move_aside(root)?) };
+        let folder = Folder { root: root.to_path_buf() };
+        folder.describe(manifest)?;
+        Ok((folder, moved))
+    }
+
+    /// The folder of an interrupted run with its newest whole checkpoint; `None` where no checkpoint was written yet.
+    pub(super) fn resume(root: &Path) -> Result<Option<Resumed>> {
+        let folder = Folder { root: root.to_path_buf() };
+        let mut damaged = Vec::new();
+        for path in folder.checkpoints()?.into_iter().rev() {
+            match Checkpoint::read(&path) {
+                Ok(checkpoint) => {
+                    let manifest = folder.manifest()?;
+                    return Ok(Some(Resumed { folder, manifest, checkpoint, path, damaged }));
+                }
+                Err(error) => damaged.push(error),
+            }
+        }
+        match damaged.into_iter().next() {
+            Some(newest) => Err(newest),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes down what the run is.
+    pub(super) fn describe(&self, manifest: &Manifest) -> Result<()> {
+        let path = self.root.join(MANIFEST);
+        let text = serde_json::to_string_pretty(manifest).map_err(|error| Error::io(&path, std::io::Error::other(error)))?;
+        write_atomically(&path, (text + "\n").as_bytes())
+    }
+
+    fn manifest(&self) -> Result<Manifest> {
+        let path = self.root.join(MANIFEST);
+        let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        serde_json::from_str(&text).map_err(|error| Error::io(&path, std::io::Error::other(error)))
+    }
+
+    /// The checkpoints, oldest first.
+    fn checkpoints(&self) -> Result<Vec<PathBuf>> {
+        let folder = self.root.join(CHECKPOINTS);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io(&folder, error)),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| Error::io(&folder, error))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let step = name.strip_prefix("step-").and_then(|name| name.strip_suffix(".safetensors"));
+            if let Some(step) = step.and_then(|step| step.parse::<u64>().ok()) {
+                found.push((step, path));
+            }
+        }
+        found.sort();
+        Ok(found.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// The folder itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A file directly in the folder.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The grid of an output after this step.
+    pub(super) fn grid(&self, output: &str, step: u64) -> PathBuf {
+        self.root.join("samples").join(format!("{output}-{step:08}.png"))
+    }
+
+    /// The checkpoint after this step.
+    pub(super) fn checkpoint(&self, step: u64) -> PathBuf {
+        self.root.join(CHECKPOINTS).join(format!("step-{step:08}.safetensors"))
+    }
+}
+
+/// Whether there is nothing at this path, or an empty folder. What is no folder of a run is refused: it is not ours to move.
+fn is_empty(root: &Path) -> Result<bool> {
+    let mut entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(Error::io(root, error)),
+    };
+    if entries.next().is_none() {
+        return Ok(true);
+    }
+    if root.join(MANIFEST).is_file() {
+        return Ok(false);
+    }
+    let message =
+        format!("{} holds files that no run wrote (there is no {MANIFEST}): choose another folder", root.display());
+    Err(Error::Setting { setting: "into_dir", message })
+}
+
+fn move_aside(root: &Path) -> Result<PathBuf> {
+    // The last part is taken from the real path, so that `runs/a/` and `.` have one.
+    let root = fs::canonicalize(root).map_err(|error| Error::io(root, error))?;
+    let name = root.file_name().unwrap_or_default();
+    let mut number = 1u64;
+    loop {
+        let mut aside = name.to_os_string();
+        aside.push(format!(".{number}"));
+        let aside = root.with_file_name(aside);
+        if fs::symlink_metadata(&aside).is_err() {
+            fs::rename(&root, &aside).map_err(|error| Error::io(&root, error))?;
+            return Ok(aside);
+        }
+        number += 1;
+    }
+}
