@@ -87,6 +87,13 @@ pub(super) enum Places {
 }
 
 impl Places {
+    /// The given offsets, the first of which is 0, evenly spaced if they happen to be.
+    pub fn from_table(table: Vec<isize>) -> Self {
+        let stride = if table.len() > 1 { table[1] - table[0] } else { 1 };
+        let even = table.iter().enumerate().all(|(i, &offset)| offset == i as isize * stride);
+        if even { Self::Stride(stride) } else { Self::Table(table) }
+    }
+
     /// The offsets, for use.
     pub fn get(&self) -> Offsets<'_> {
         match self {

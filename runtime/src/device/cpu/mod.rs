@@ -1,6 +1,7 @@
 //! The CPU: worker threads, and dense products and convolutions on the `gemm` family's micro-kernels.
 
 mod axes;
+mod conv;
 mod kernel;
 mod matvec;
 mod pack;
@@ -10,5 +11,6 @@ mod workers;
 
 mod dot;
 
+pub use conv::ConvPlan;
 pub use dot::DotPlan;
 pub use workers::{Worker, Workers, share};
