@@ -433,6 +433,24 @@ impl Expr {
         self.builder.op(Op::Gather { axis }, &[self, indices])
     }
 
+    /// Adds updates `self` into `length` rows of zeros along `axis` at i32 `indices`: the adjoint of [`Expr::gather`].
+    #[track_caller]
+    pub fn scatter_add(&self, indices: &Expr, axis: usize, length: usize) -> Expr {
+        self.builder.op(Op::ScatterAdd { axis, length }, &[indices, self])
+    }
+
+    /// Windows of `size` places along `axis`, which becomes two: windows and places. See [`Op::Unfold`].
+    #[track_caller]
+    pub fn unfold(&self, axis: usize, size: usize, stride: usize, dilation: usize) -> Expr {
+        self.builder.op(Op::Unfold { axis, size, stride, dilation }, &[self])
+    }
+
+    /// The adjoint of [`Expr::unfold`]: windows are summed into an axis of `length` places.
+    #[track_caller]
+    pub fn fold(&self, axis: usize, length: usize, stride: usize, dilation: usize) -> Expr {
+        self.builder.op(Op::Fold { axis, length, stride, dilation }, &[self])
+    }
+
     /// `self` repeated to a shape if it is a scalar, else itself.
     #[track_caller]
     pub fn repeated(&self, shape: &[usize]) -> Expr {
