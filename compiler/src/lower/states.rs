@@ -1,0 +1,71 @@
+//! Everything that persists between programs, by name: parameters, optimiser moments, running statistics, averages.
+
+use crate::ir::Type;
+use std::collections::BTreeMap;
+
+/// How a state starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Init {
+    /// The same number everywhere.
+    Constant(f32),
+    /// Uniform in (low, high).
+    Uniform {
+        /// From.
+        low: f32,
+        /// To.
+        high: f32,
+    },
+    /// Normal around 0.
+    Normal {
+        /// Standard deviation.
+        deviation: f32,
+    },
+    /// As the state of this index in the registry's order: an average starts at what it averages.
+    CopyOf,
+}
+
+impl Init {
+    /// Uniform in (−bound, bound).
+    pub fn within(bound: f32) -> Init {
+        Init::Uniform { low: -bound, high: bound }
+    }
+}
+
+/// What a state is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Moved by a player's updates.
+    Parameter {
+        /// Index of the owning net.
+        net: usize,
+    },
+    /// Running statistics of a normalisation: moved by turns that update the net.
+    Statistic {
+        /// Index of the owning net.
+        net: usize,
+    },
+    /// An average of a parameter, read by outputs.
+    Average {
+        /// Name of the parameter.
+        of: String,
+    },
+    /// An optimiser's memory for one player.
+    Optimiser {
+        /// Index of the player.
+        player: usize,
+    },
+}
+
+/// A state with its type, its start and its role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateSpec {
+    /// Element type and shape; parameters have PyTorch's shapes.
+    pub ty: Type,
+    /// How it starts.
+    pub init: Init,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// The states of a model by name, in the names' order.
+pub type States = BTreeMap<String, StateSpec>;

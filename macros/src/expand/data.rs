@@ -1,0 +1,105 @@
+//! Types of what goes into a step and a fit.
+//!
+//! `data x: T;` is a field `x` of the batch; `data pair { x: T, … }` is a field `pair` of a type of its own.
+
+use super::names::Names;
+use super::{Expansion, ident};
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use saddlepoint_language::tree::{Group, Type};
+
+/// `Tensor` or `Classes`.
+pub fn host_type(ty: &Type) -> TokenStream {
+    match ty {
+        Type::Tensor { class: Some(_), .. } => quote!(::saddlepoint::Classes),
+        _ => quote!(::saddlepoint::Tensor),
+    }
+}
+
+/// The batch with its groups, and the sources of a fit.
+pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
+    let visibility = &e.visibility;
+    let (batch, data) = (&names.batch, &names.data);
+    let groups = e.model.groups.iter().filter(|g| !g.single).map(|group| {
+        let name = names.group(&group.name.text);
+        let fields = group.fields.iter().map(|f| {
+            let (field, ty, doc) = (e.user(&f.name), host_type(&f.ty), format!("Field `{}` of every sample.", f.name.text));
+            quote! { #[doc = #doc] pub #field: #ty }
+        });
+        let doc = format!("One batch of data group `{}`; the batch axis comes first.", group.name.text);
+        quote! {
+            #[doc = #doc]
+            #[allow(non_snake_case)]
+            #[derive(Clone, Debug)]
+            #visibility struct #name { #(#fields),* }
+        }
+    });
+    let batch_fields = e.model.groups.iter().map(|group| {
+        let name = e.user(&group.name);
+        let ty = match group.fields.first() {
+            Some(field) if group.single => host_type(&field.ty),
+            _ => {
+                let ty = names.group(&group.name.text);
+                quote!(#ty)
+            }
+        };
+        let doc = format!("Data group `{}`.", group.name.text);
+        quote! { #[doc = #doc] pub #name: #ty }
+    });
+    let columns = e.model.groups.iter().map(columns);
+    let sources = sources(e, names);
+    quote! {
+        #(#groups)*
+        /// One batch of every data group; the batch axis comes first.
+        #[allow(non_snake_case)]
+        #[derive(Clone, Debug)]
+        #visibility struct #batch { #(#batch_fields),* }
+        impl #batch {
+            fn columns(&self) -> ::std::vec::Vec<::std::vec::Vec<::saddlepoint::Column<'_>>> {
+                ::std::vec![#(#columns),*]
+            }
+        }
+        #sources
+        const _: () = { let _: ::core::option::Option<#data<'static>> = ::core::option::Option::None; };
+    }
+}
+
+/// The columns of one group's batch.
+fn columns(group: &Group) -> TokenStream {
+    let name = ident(&group.name.text, Span::call_site());
+    if group.single {
+        return quote! { ::std::vec![::saddlepoint::Column::from(&self.#name)] };
+    }
+    let fields = group.fields.iter().map(|f| {
+        let field = ident(&f.name.text, Span::call_site());
+        quote! { ::saddlepoint::Column::from(&self.#name.#field) }
+    });
+    quote! { ::std::vec![#(#fields),*] }
+}
+
+fn sources(e: &Expansion<'_>, names: &Names) -> TokenStream {
+    let (visibility, data) = (&e.visibility, &names.data);
+    let groups: Vec<_> = e.model.groups.iter().map(|g| ident(&g.name.text, Span::call_site())).collect();
+    let single = match groups.as_slice() {
+        [only] => quote! {
+            impl<'a, S: ::saddlepoint::Source> ::core::convert::From<&'a S> for #data<'a> {
+                fn from(source: &'a S) -> Self { Self { #only: source } }
+            }
+        },
+        _ => TokenStream::new(),
+    };
+    // A model without data still has a type for it, with the lifetime in use.
+    let lifetime = groups.is_empty().then(|| {
+        quote! { #[doc = "Nothing."] pub nothing: ::core::marker::PhantomData<&'a ()> }
+    });
+    quote! {
+        /// The sources of a fit, one a data group.
+        #[allow(non_snake_case)]
+        #[derive(Clone, Copy)]
+        #visibility struct #data<'a> {
+            #(#[doc = "The source of this group."] pub #groups: &'a dyn ::saddlepoint::Source,)*
+            #lifetime
+        }
+        #single
+    }
+}

@@ -1,0 +1,164 @@
+//! From a checked model to the code that stands in the user's crate: types, methods, and the model's text for the engine.
+//!
+//! Names of the user are emitted once, with their spans, where they are declared (a struct, a field, a variant, a method), so that
+//! completion, hover and renaming work; everything else carries the call's span. The skeleton is complete whatever errors
+//! there are: these stand beside it as `compile_error!` at the user's tokens.
+
+mod data;
+mod names;
+mod outputs;
+mod players;
+
+use names::Names;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use saddlepoint_language::tree::{ConstKind, Model, Site};
+use saddlepoint_language::{Diagnostic, Resolved, encode};
+
+/// What an expansion is made of.
+pub struct Expansion<'a> {
+    /// The model as it was read.
+    pub model: &'a Model,
+    /// What is known of it, as far as it could be resolved.
+    pub resolved: &'a Resolved,
+    /// The span of each [`Site`].
+    pub spans: &'a [Span],
+    /// `pub`, or what else the user wrote.
+    pub visibility: TokenStream,
+    /// Documentation and attributes of the model.
+    pub attributes: Vec<TokenStream>,
+    /// Tokens of each Rust constant of [`Model::outer`].
+    pub outer: Vec<TokenStream>,
+    /// Path and number of operands of each Rust function of [`Model::functions`].
+    pub functions: Vec<(TokenStream, usize)>,
+    /// What is wrong with the model.
+    pub diagnostics: &'a [Diagnostic],
+}
+
+impl Expansion<'_> {
+    fn span(&self, site: Site) -> Span {
+        self.spans.get(site.0 as usize).copied().unwrap_or_else(Span::call_site)
+    }
+
+    /// A name of the user at the place where it was declared.
+    fn user(&self, name: &saddlepoint_language::tree::Name) -> Ident {
+        ident(&name.text, self.span(name.site))
+    }
+}
+
+/// An identifier, also where the text is a keyword or no identifier at all.
+fn ident(text: &str, span: Span) -> Ident {
+    match syn::parse_str::<Ident>(text) {
+        Ok(_) => Ident::new(text, span),
+        Err(_) if syn::parse_str::<Ident>(&format!("r#{text}")).is_ok() => Ident::new_raw(text, span),
+        Err(_) => Ident::new("unreadable", span),
+    }
+}
+
+/// The code for a model, and its errors.
+pub fn expand(e: &Expansion<'_>) -> TokenStream {
+    let names = Names::new(e);
+    let errors = e.diagnostics.iter().map(|d| {
+        let message = &d.message;
+        quote_spanned! { e.span(d.site) => ::core::compile_error! { #message } }
+    });
+    let structure = structure(e, &names);
+    let data = data::types(e, &names);
+    let players = players::types(e, &names);
+    let build = build(e, &names);
+    let training = players::methods(e, &names);
+    let outputs = outputs::methods(e);
+    let model = &names.model;
+    let (batch, player, net, metrics) = (&names.batch, &names.player, &names.net, &names.metrics);
+    quote! {
+        #(#errors)*
+        #structure
+        #data
+        #players
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        impl #model {
+            #build
+            #training
+            #outputs
+        }
+        impl ::saddlepoint::Model for #model {
+            type Batch = #batch;
+            type Player = #player;
+            type Net = #net;
+            type Metrics = #metrics;
+            fn engine(&self) -> &::saddlepoint::__private::Engine { &self.engine }
+            fn engine_mut(&mut self) -> &mut ::saddlepoint::__private::Engine { &mut self.engine }
+        }
+    }
+}
+
+fn structure(e: &Expansion<'_>, names: &Names) -> TokenStream {
+    let (visibility, attributes) = (&e.visibility, &e.attributes);
+    let name = e.user(&e.model.name);
+    let given: Vec<_> = e.model.consts.iter().filter(|c| c.value.is_none()).collect();
+    let consts = (!given.is_empty()).then(|| {
+        let consts = &names.consts;
+        let fields = given.iter().map(|c| {
+            let (field, ty) = (e.user(&c.name), const_type(c.kind));
+            quote! { #[doc = "A constant of the model."] pub #field: #ty }
+        });
+        quote! {
+            /// Constants that the model leaves open until it is built.
+            #[allow(non_snake_case)]
+            #[derive(Clone, Copy, Debug)]
+            #visibility struct #consts { #(#fields),* }
+        }
+    });
+    quote! {
+        #(#attributes)*
+        #visibility struct #name { engine: ::saddlepoint::__private::Engine }
+        #consts
+    }
+}
+
+fn const_type(kind: ConstKind) -> TokenStream {
+    match kind {
+        ConstKind::Usize => quote!(usize),
+        ConstKind::F32 => quote!(f32),
+        ConstKind::Bool => quote!(bool),
+    }
+}
+
+fn build(e: &Expansion<'_>, names: &Names) -> TokenStream {
+    let given: Vec<_> = e.model.consts.iter().filter(|c| c.value.is_none()).collect();
+    let consts_type = &names.consts;
+    let parameter = (!given.is_empty()).then(|| quote! { consts: #consts_type, });
+    let values = given.iter().map(|c| {
+        let field = ident(&c.name.text, Span::call_site());
+        match c.kind {
+            ConstKind::Bool => quote! { f64::from(u8::from(consts.#field)) },
+            _ => quote! { consts.#field as f64 },
+        }
+    });
+    let outer = e.outer.iter().map(|tokens| quote! { (#tokens) as f64 });
+    let functions = e.functions.iter().map(|(path, operands)| {
+        let operands = (0..*operands).map(|i| quote! { operands[#i].clone() });
+        quote! {
+            ::std::boxed::Box::new(|operands: &[::saddlepoint::__private::Expr]| #path(#(#operands),*))
+        }
+    });
+    let (name, tree) = (&e.model.name.text, encode(e.model));
+    // Without a sound model there is nothing to carry, and its text might be long.
+    let tree = if e.diagnostics.is_empty() { tree } else { String::new() };
+    quote! {
+        /// Compiles the model: one program for each player's turn and each output.
+        ///
+        /// # Errors
+        /// What open constants and Rust functions decide against the model, with file, line and column.
+        pub fn build(#parameter config: ::saddlepoint::Config) -> ::saddlepoint::Result<Self> {
+            static SOURCE: ::saddlepoint::__private::ModelSource =
+                ::saddlepoint::__private::ModelSource { name: #name, file: ::core::file!(), tree: #tree };
+            let open = ::saddlepoint::__private::Open {
+                consts: ::std::vec![#(#values),*],
+                outer: ::std::vec![#(#outer),*],
+                functions: ::std::vec![#(#functions),*],
+            };
+            ::core::result::Result::Ok(Self { engine: ::saddlepoint::__private::Engine::build(&SOURCE, open, config)? })
+        }
+    }
+}
