@@ -252,11 +252,16 @@ impl Checkpoint {
         let whole = crc32(covered) == u32::from_le_bytes(*stored);
         let parsed = SafeTensors::deserialize(bytes);
         if !whole {
-            let ours = SafeTensors::read_metadata(bytes)
-                .is_ok_and(|(_, data)| data.metadata().as_ref().is_some_and(|data| data.contains_key(METADATA)));
-            return Err(match (ours, parsed) {
-                (false, Ok(_)) => foreign("its metadata have no entry of saddlepoint's"),
-                _ => "the file is damaged or cut short: its checksum does not match. Use an older checkpoint".to_string(),
+            // A whole file of the format with none of our marks is somebody else's; damage hits one mark, not both.
+            let marked = |parsed: &SafeTensors<'_>| {
+                let entry = SafeTensors::read_metadata(bytes)
+                    .is_ok_and(|(_, data)| data.metadata().as_ref().is_some_and(|data| data.contains_key(METADATA)));
+                entry || parsed.tensor(CHECKSUM).is_ok()
+            };
+            return Err(match parsed {
+                Ok(parsed) if !marked(&parsed) => foreign("its metadata have no entry of saddlepoint's"),
+                _ => "the file is damaged or cut short (its checksum does not match), or no checkpoint at all: use an older one"
+                    .to_string(),
             });
         }
         let parsed = parsed.map_err(|error| foreign(&error.to_string()))?;
@@ -290,4 +295,159 @@ fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
     crc.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Checkpoint {
+        let mut checkpoint = Checkpoint::new("Dcgan", 0xfeed_beef_0123_4567, 7, 1200);
+        checkpoint.notes.insert("phase".into(), "play".into());
+        checkpoint.notes.insert("a \"quoted\" note".into(), "ü".into());
+        let arrays = [
+            ("G.dense_0.weight", Stored::f32([2, 3], vec![0.5, -0.0, f32::MIN_POSITIVE / 8.0, 1e-30, 3.0e38, -7.25])),
+            ("G.dense_0.bias", Stored::f32([0], vec![])),
+            ("latent.class", Stored::i32([3], vec![-1, 0, i32::MAX])),
+            ("steps", Stored::counter(u64::MAX - 1)),
+        ];
+        checkpoint.arrays.extend(arrays.map(|(name, array)| (name.to_string(), array)));
+        checkpoint
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        Checkpoint::decode(bytes).unwrap_err()
+    }
+
+    /// The same bytes with a checksum that fits them.
+    fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+        let covered = bytes.len() - 4;
+        let checksum = crc32(&bytes[..covered]);
+        bytes[covered..].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn what_is_written_reads_back_to_the_same_bits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        sample().write(&path).unwrap();
+        let mut read = Checkpoint::read(&path).unwrap();
+        assert_eq!(read.origin, path);
+        read.origin = PathBuf::new();
+        assert_eq!(read, sample());
+        let bits = |checkpoint: &Checkpoint| {
+            let numbers = checkpoint.numbers("G.dense_0.weight", &[2, 3]).unwrap();
+            numbers.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+        };
+        assert_eq!(bits(&read), bits(&sample()));
+        assert_eq!(fs::read(&path).unwrap(), sample().encode().unwrap());
+        assert_eq!(sample().encode().unwrap(), sample().encode().unwrap());
+    }
+
+    #[test]
+    fn other_readers_of_the_format_see_the_arrays() {
+        let bytes = sample().encode().unwrap();
+        let parsed = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(parsed.tensor("G.dense_0.weight").unwrap().shape(), [2, 3]);
+        assert_eq!(parsed.tensor(CHECKSUM).unwrap().data(), &bytes[bytes.len() - 4..]);
+    }
+
+    #[test]
+    fn damage_of_any_byte_and_any_loss_at_the_end_is_noticed() {
+        let whole = sample().encode().unwrap();
+        for at in 0..whole.len() {
+            for flip in [1, 0x80, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[at] ^= flip;
+                let message = refused(&damaged);
+                assert!(message.contains("damaged"), "byte {at}: {message}");
+            }
+        }
+        for length in 0..whole.len() {
+            assert!(refused(&whole[..length]).contains("cut short"));
+        }
+        assert!(refused(&[whole, vec![0]].concat()).contains("damaged"));
+    }
+
+    #[test]
+    fn a_header_that_lies_is_refused_even_under_a_true_checksum() {
+        let whole = sample().encode().unwrap();
+        for length in [0, 7, 1 << 20, 99_999_999, u64::MAX] {
+            let mut lying = whole.clone();
+            lying[..8].copy_from_slice(&length.to_le_bytes());
+            refused(&sealed(lying));
+        }
+        // A tensor of 2^60 numbers.
+        let text = String::from_utf8_lossy(&whole).replace("\"shape\":[2,3]", "\"shape\":[1152921504606846976,3]");
+        refused(&sealed(text.into_bytes()));
+    }
+
+    #[test]
+    fn foreign_files_are_told_from_damaged_ones() {
+        let data = [0; 8];
+        let view = TensorView::new(Dtype::F32, vec![2], &data).unwrap();
+        let foreign = safetensors::serialize([("weight", view)], None).unwrap();
+        assert!(refused(&foreign).contains("not a checkpoint of saddlepoint's"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("picture.png");
+        fs::write(&path, [0x89; 4000]).unwrap();
+        let error = Checkpoint::read(&path).unwrap_err();
+        assert!(matches!(&error, Error::Checkpoint { .. }) && error.to_string().contains("picture.png"), "{error}");
+        assert!(matches!(Checkpoint::read(folder.path().join("absent")), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn another_format_says_which() {
+        let bytes = sample().encode().unwrap();
+        let from = b"\\\"format\\\":1,";
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        let mut newer = bytes.clone();
+        newer[at + from.len() - 2] = b'2';
+        let message = refused(&sealed(newer));
+        assert!(message.contains("format 2") && message.contains("format 1"), "{message}");
+    }
+
+    #[test]
+    fn a_checkpoint_that_does_not_fit_the_model_says_where() {
+        let checkpoint = sample();
+        let message = |result: Result<()>| result.unwrap_err().to_string();
+        assert!(checkpoint.check_model("Dcgan", 0xfeed_beef_0123_4567).is_ok());
+        assert!(message(checkpoint.check_model("Star", 0xfeed_beef_0123_4567)).contains("the model `Dcgan`, not `Star`"));
+        assert!(message(checkpoint.check_model("Dcgan", 1)).contains("another version"));
+        assert!(checkpoint.check_arrays(&sample().arrays).is_ok());
+        let mut expected = sample().arrays;
+        expected.insert("G.dense_0.weight".into(), Stored::f32([3, 2], vec![0.0; 6]));
+        let text = message(checkpoint.check_arrays(&expected));
+        assert!(text.contains("f32[2, 3]") && text.contains("f32[3, 2]") && text.contains("G.dense_0.weight"), "{text}");
+        expected.remove("G.dense_0.weight");
+        assert!(message(checkpoint.check_arrays(&expected)).contains("`G.dense_0.weight` is none of the model's"));
+        expected = sample().arrays;
+        expected.insert("D.bias".into(), Stored::f32([1], vec![0.0]));
+        assert!(message(checkpoint.check_arrays(&expected)).contains("`D.bias` is missing"));
+        assert_eq!(checkpoint.counter("steps").unwrap(), u64::MAX - 1);
+        assert!(checkpoint.numbers("steps", &[]).is_err() && checkpoint.counter("latent.class").is_err());
+    }
+
+    #[test]
+    fn arrays_that_are_not_what_they_say_are_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        sample().write(&path).unwrap();
+        let mut wrong = sample();
+        wrong.arrays.insert("w".into(), Stored::f32([4], vec![0.0; 3]));
+        assert!(wrong.write(&path).unwrap_err().to_string().contains("`w`"));
+        let mut reserved = sample();
+        reserved.arrays.insert(CHECKSUM.into(), Stored::counter(0));
+        assert!(reserved.write(&path).is_err());
+        assert_eq!(Checkpoint::read(&path).unwrap().arrays, sample().arrays);
+    }
+
+    #[test]
+    fn the_first_number_that_is_not_finite_is_found() {
+        let mut checkpoint = sample();
+        assert_eq!(checkpoint.non_finite(), None);
+        checkpoint.arrays.insert("D.weight".into(), Stored::f32([2], vec![1.0, f32::NEG_INFINITY]));
+        assert_eq!(checkpoint.non_finite(), Some(("D.weight", f32::NEG_INFINITY)));
+    }
 }

@@ -6,6 +6,7 @@
 mod array;
 mod checkpoint;
 mod config;
+pub mod data;
 pub mod device;
 mod error;
 mod files;
@@ -21,5 +22,5 @@ pub use config::{Config, Device};
 pub use error::{Error, Result};
 pub use fit::{Fit, Report, Training, drive};
 pub use source::loader::{FieldSpec, GroupSpec, Loader};
-pub use source::{ColumnSpec, Columns, Repeated, Source};
+pub use source::{ColumnSpec, Columns, InMemory, Repeated, Source};
 pub use tensor::{Classes, Rows, Tensor};

@@ -1,42 +1,83 @@
 //! Named columns in memory ([`Columns`]), and a source several times over ([`Repeated`]).
 
-use super::{ColumnSpec, Source, column_spec, copy_rows, wrong_kind};
+use super::{ColumnSpec, Source, wrong_kind};
 use crate::array::Array;
+use crate::data::Pixels;
 use crate::error::{Error, Result};
 
-/// A source whose columns are named arrays in memory.
+/// What a column of [`Columns`] is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InMemory {
+    /// Numbers or classes.
+    Array(Array),
+    /// Pictures as bytes.
+    Pixels(Pixels),
+}
+
+/// A source whose columns are named and in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Columns {
     name: String,
     rows: usize,
-    columns: Vec<(String, Array)>,
+    columns: Vec<(String, InMemory)>,
+}
+
+impl<T: Into<Array>> From<T> for InMemory {
+    fn from(array: T) -> InMemory {
+        InMemory::Array(array.into())
+    }
+}
+
+impl From<Pixels> for InMemory {
+    fn from(pixels: Pixels) -> InMemory {
+        InMemory::Pixels(pixels)
+    }
+}
+
+impl InMemory {
+    /// As the source of one column that it is.
+    fn as_source(&self) -> &dyn Source {
+        match self {
+            InMemory::Array(Array::Tensor(tensor)) => tensor,
+            InMemory::Array(Array::Classes(classes)) => classes,
+            InMemory::Pixels(pixels) => pixels,
+        }
+    }
 }
 
 impl Columns {
     /// Columns under their names, in order, each with the samples along its leading axis. `name` is what errors call the source.
-    pub fn new(name: impl Into<String>, columns: Vec<(&str, Array)>) -> Result<Columns> {
+    pub fn new(name: impl Into<String>, columns: Vec<(&str, InMemory)>) -> Result<Columns> {
         let name = name.into();
         let Some((_, first)) = columns.first() else {
             return Err(Error::data(name, "at least one column", "none"));
         };
-        let rows = first.as_column().rows();
-        for (index, (column, array)) in columns.iter().enumerate() {
-            let found = array.as_column();
-            if found.shape().is_empty() || found.rows() != rows {
-                let found = format!("the shape {:?}", found.shape());
+        let rows = first.as_source().len();
+        for (index, (column, values)) in columns.iter().enumerate() {
+            let scalar = matches!(values, InMemory::Array(array) if array.as_column().shape().is_empty());
+            let found = values.as_source().len();
+            if scalar || found != rows {
+                let found = if scalar { "a scalar".to_string() } else { format!("{found}") };
                 return Err(Error::field(name, None, *column, format!("{rows} samples along the leading axis"), found));
             }
             if columns[..index].iter().any(|(other, _)| other == column) {
                 return Err(Error::field(name, None, *column, "every name once", "a second column of this name"));
             }
         }
-        let columns = columns.into_iter().map(|(name, array)| (name.to_string(), array)).collect();
+        let columns = columns.into_iter().map(|(name, values)| (name.to_string(), values)).collect();
         Ok(Columns { name, rows, columns })
     }
 
-    /// The column of this name.
+    /// The column of this name, where it is held as numbers or classes.
     pub fn column(&self, name: &str) -> Option<&Array> {
-        self.columns.iter().find(|(column, _)| column == name).map(|(_, array)| array)
+        self.columns.iter().find_map(|(column, values)| match values {
+            InMemory::Array(array) if column == name => Some(array),
+            _ => None,
+        })
+    }
+
+    fn at(&self, column: usize) -> Result<&dyn Source> {
+        self.columns.get(column).map(|(_, values)| values.as_source()).ok_or_else(|| wrong_kind(self))
     }
 }
 
@@ -50,23 +91,18 @@ impl Source for Columns {
     }
 
     fn columns(&self) -> Vec<ColumnSpec> {
-        self.columns.iter().map(|(name, array)| column_spec(name, array.as_column())).collect()
+        let named = |(name, values): &(String, InMemory)| {
+            values.as_source().columns().into_iter().map(|column| ColumnSpec { name: name.clone(), ..column }).collect()
+        };
+        self.columns.iter().flat_map::<Vec<_>, _>(named).collect()
     }
 
     fn copy_numbers(&self, column: usize, rows: &[usize], out: &mut [f32]) -> Result<()> {
-        match self.columns.get(column) {
-            Some((_, Array::Tensor(tensor))) => copy_rows(tensor.as_slice(), self.rows, rows, out),
-            _ => return Err(wrong_kind(self)),
-        }
-        Ok(())
+        self.at(column)?.copy_numbers(0, rows, out)
     }
 
     fn copy_classes(&self, column: usize, rows: &[usize], out: &mut [i32]) -> Result<()> {
-        match self.columns.get(column) {
-            Some((_, Array::Classes(classes))) => copy_rows(classes.as_slice(), self.rows, rows, out),
-            _ => return Err(wrong_kind(self)),
-        }
-        Ok(())
+        self.at(column)?.copy_classes(0, rows, out)
     }
 }
 

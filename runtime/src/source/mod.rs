@@ -5,8 +5,10 @@
 
 mod columns;
 pub mod loader;
+#[cfg(test)]
+mod tests;
 
-pub use columns::{Columns, Repeated};
+pub use columns::{Columns, InMemory, Repeated};
 
 use crate::array::{Column, Kind};
 use crate::error::{Error, Result};

@@ -1,0 +1,124 @@
+//! Mixtures of Gaussians in the plane, on which mode collapse can be counted: the ring and the grid.
+
+use std::f32::consts::TAU;
+
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::error::Result;
+use crate::source::Columns;
+use crate::streams::Stream;
+use crate::tensor::{Classes, Tensor};
+
+/// Equally likely Gaussians of one width in the plane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mixture {
+    name: &'static str,
+    centres: Vec<[f32; 2]>,
+    sigma: f32,
+}
+
+/// How well samples cover a mixture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Coverage {
+    /// Modes that at least one sample lies within three standard deviations of.
+    pub modes: usize,
+    /// The part of the samples that lies within three standard deviations of a mode.
+    pub high_quality: f32,
+}
+
+/// `modes` Gaussians on a circle.
+pub fn ring(modes: usize, radius: f32, sigma: f32) -> Mixture {
+    let angle = |mode: usize| TAU * mode as f32 / modes as f32;
+    let centres = (0..modes).map(|mode| [radius * angle(mode).cos(), radius * angle(mode).sin()]).collect();
+    Mixture { name: "ring", centres, sigma }
+}
+
+/// Twenty-five Gaussians on a square grid around the origin, `spacing` apart.
+pub fn grid25(spacing: f32, sigma: f32) -> Mixture {
+    let place = |index: usize| spacing * (index as f32 - 2.0);
+    let centres = (0..25).map(|mode| [place(mode % 5), place(mode / 5)]).collect();
+    Mixture { name: "grid25", centres, sigma }
+}
+
+impl Mixture {
+    /// Where the modes are.
+    pub fn centres(&self) -> &[[f32; 2]] {
+        &self.centres
+    }
+
+    /// `samples` points with the mode each came from: columns `x: [2]` and `y: class(modes)`. The seed decides all of them.
+    pub fn sample(&self, samples: usize, seed: u64) -> Result<Columns> {
+        let mut rng = Stream::Synthetic { set: self.name }.open(seed);
+        let (mut points, mut modes) = (Vec::with_capacity(2 * samples), Vec::with_capacity(samples));
+        if self.centres.is_empty() {
+            return Err(crate::Error::data(self.name, "at least one mode", "none"));
+        }
+        for _ in 0..samples {
+            let mode = rng.random_range(0..self.centres.len() as u32) as usize;
+            modes.push(mode as i32);
+            for centre in self.centres[mode] {
+                let normal: f32 = StandardNormal.sample(&mut rng);
+                points.push(centre + self.sigma * normal);
+            }
+        }
+        let points = Tensor::new([samples, 2], points)?;
+        let modes = Classes::new([samples], self.centres.len(), modes)?;
+        Columns::new(format!("the {} mixture", self.name), vec![("x", points.into()), ("y", modes.into())])
+    }
+
+    /// Counts the modes that these points, `[n, 2]`, reach.
+    pub fn coverage(&self, points: &Tensor) -> Result<Coverage> {
+        if points.shape().len() != 2 || points.shape()[1] != 2 {
+            return Err(crate::Error::data("points of the plane", "[n, 2]", format!("{:?}", points.shape())));
+        }
+        let reach = 9.0 * self.sigma * self.sigma;
+        let (mut reached, mut good) = (vec![false; self.centres.len()], 0);
+        for row in 0..points.rows() {
+            let point = points.row(row);
+            let distance = |centre: &[f32; 2]| (point[0] - centre[0]).powi(2) + (point[1] - centre[1]).powi(2);
+            if let Some(mode) = self.centres.iter().position(|centre| distance(centre) <= reach) {
+                reached[mode] = true;
+                good += 1;
+            }
+        }
+        let modes = reached.iter().filter(|&&reached| reached).count();
+        Ok(Coverage { modes, high_quality: good as f32 / points.rows().max(1) as f32 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::Array;
+
+    fn points(columns: &Columns) -> Tensor {
+        match columns.column("x") {
+            Some(Array::Tensor(points)) => points.clone(),
+            _ => panic!("no points"),
+        }
+    }
+
+    #[test]
+    fn samples_lie_at_their_modes_and_follow_the_seed() {
+        let ring = ring(8, 2.0, 0.02);
+        let sample = ring.sample(4000, 7).unwrap();
+        let coverage = ring.coverage(&points(&sample)).unwrap();
+        // Within three standard deviations in the plane: 1 − e^(−4.5) = 98.9%.
+        assert_eq!(coverage.modes, 8);
+        assert!((coverage.high_quality - 0.989).abs() < 0.006, "{coverage:?}");
+        assert_eq!(ring.sample(4000, 7).unwrap(), sample);
+        assert_ne!(ring.sample(4000, 8).unwrap(), sample);
+        assert_eq!(ring.centres()[2].map(|x| (x * 1e3).round()), [-0.0, 2000.0]);
+    }
+
+    #[test]
+    fn collapse_is_counted() {
+        let grid = grid25(2.0, 0.05);
+        assert_eq!(grid.centres().first().zip(grid.centres().last()), Some((&[-4.0, -4.0], &[4.0, 4.0])));
+        let collapsed = Tensor::new([3, 2], vec![4.0, 4.01, 3.99, 4.0, 1.0, 1.0]).unwrap();
+        let coverage = grid.coverage(&collapsed).unwrap();
+        assert_eq!((coverage.modes, coverage.high_quality), (1, 2.0 / 3.0));
+        assert!(grid.coverage(&Tensor::zeros([3])).is_err());
+    }
+}
