@@ -8,6 +8,25 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::Ir`] naming the op, the operand types and what it wants.
 pub fn infer(graph: &Graph, op: &Op, args: &[NodeId]) -> Result<Type> {
+    let ty = infer_unbounded(graph, op, args)?;
+    match elements(&ty.shape) {
+        Some(_) => Ok(ty),
+        None => Err(Error::ir(format!("{}: a result of {ty} is too large", op.kind().name()))),
+    }
+}
+
+/// Largest extent of an axis.
+pub const MAX_EXTENT: usize = i32::MAX as usize;
+
+/// Number of elements of a shape; `None` if an extent exceeds [`MAX_EXTENT`] or a tensor of this shape 2⁴⁰ elements.
+pub fn elements(shape: &[usize]) -> Option<usize> {
+    // Extents of 0 are left out first: a shape must not become acceptable by being empty.
+    let bounded = shape.iter().filter(|n| **n > 0).try_fold(1usize, |product, n| product.checked_mul(*n));
+    let fits = bounded.is_some_and(|n| n <= 1 << 40) && shape.iter().all(|n| *n <= MAX_EXTENT);
+    fits.then(|| shape.iter().product())
+}
+
+fn infer_unbounded(graph: &Graph, op: &Op, args: &[NodeId]) -> Result<Type> {
     let name = op.kind().name();
     let tys: Vec<&Type> = args.iter().map(|a| graph.ty(*a)).collect();
     let types = || tys.iter().map(|t| t.to_string()).collect::<Vec<_>>().join(", ");
@@ -69,7 +88,7 @@ pub fn infer(graph: &Graph, op: &Op, args: &[NodeId]) -> Result<Type> {
             Ok(tys[1].clone())
         }
         Op::Reshape(shape) => {
-            if shape.iter().product::<usize>() != tys[0].elements() {
+            if elements(shape) != Some(tys[0].elements()) {
                 return fail(&format!("cannot become {shape:?}: another number of elements"));
             }
             Ok(Type::new(tys[0].dtype, shape.clone()))
@@ -120,7 +139,11 @@ pub fn infer(graph: &Graph, op: &Op, args: &[NodeId]) -> Result<Type> {
                 return fail("wants a scalar padding value of the same element type");
             }
             let shape: Vec<usize> = (0..rank)
-                .map(|i| lo[i] + hi[i] + tys[0].shape[i] + tys[0].shape[i].saturating_sub(1) * interior[i])
+                .map(|i| {
+                    let n = tys[0].shape[i];
+                    let inside = n.saturating_sub(1).saturating_mul(interior[i]).saturating_add(n);
+                    inside.saturating_add(lo[i]).saturating_add(hi[i])
+                })
                 .collect();
             Ok(Type::new(tys[0].dtype, shape))
         }
@@ -172,7 +195,7 @@ pub fn infer(graph: &Graph, op: &Op, args: &[NodeId]) -> Result<Type> {
             Ok(Type::f32(shape))
         }
         Op::Fold { axis, length, stride, dilation } => {
-            if axis + 1 >= tys[0].rank() || !float(tys[0]) {
+            if *axis >= tys[0].rank().saturating_sub(1) || !float(tys[0]) {
                 return fail("axis out of range, or element type not supported");
             }
             let (o, k) = (tys[0].shape[*axis], tys[0].shape[axis + 1]);
@@ -196,7 +219,7 @@ pub fn infer(graph: &Graph, op: &Op, args: &[NodeId]) -> Result<Type> {
         }
         Op::ScatterAdd { axis, length } => {
             let k = tys[0].rank();
-            if tys[0].dtype != DType::I32 || !float(tys[1]) || axis + k > tys[1].rank() || *length == 0 {
+            if tys[0].dtype != DType::I32 || !float(tys[1]) || axis.saturating_add(k) > tys[1].rank() || *length == 0 {
                 return fail("wants i32 indices and f32 updates holding the indices' axes");
             }
             if tys[1].shape[*axis..axis + k] != tys[0].shape[..] {
@@ -247,7 +270,7 @@ fn infer_conv(x: &Type, w: &Type, d: &ConvDims) -> std::result::Result<Type, Str
     if [d.stride.len(), d.padding.len(), d.input_dilation.len(), d.kernel_dilation.len()].iter().any(|n| *n != spatial) {
         return Err("geometry must have one entry a spatial axis".into());
     }
-    if d.groups == 0 || x.shape[1] != w.shape[1] * d.groups || !w.shape[0].is_multiple_of(d.groups) {
+    if d.groups == 0 || x.shape[1] != w.shape[1].saturating_mul(d.groups) || !w.shape[0].is_multiple_of(d.groups) {
         return Err(format!("{} groups do not divide the channels", d.groups));
     }
     let mut shape = vec![x.shape[0], w.shape[0]];
@@ -256,7 +279,8 @@ fn infer_conv(x: &Type, w: &Type, d: &ConvDims) -> std::result::Result<Type, Str
         if d.input_dilation[i] == 0 || n == 0 {
             return Err("input dilation and extents start at 1".into());
         }
-        let padded = ((n - 1) * d.input_dilation[i] + 1) as isize + d.padding[i].0 + d.padding[i].1;
+        let dilated = isize::try_from((n - 1).saturating_mul(d.input_dilation[i]).saturating_add(1)).unwrap_or(isize::MAX);
+        let padded = dilated.saturating_add(d.padding[i].0).saturating_add(d.padding[i].1);
         let out = usize::try_from(padded)
             .ok()
             .and_then(|len| saddlepoint_shape::windows(len, w.shape[i + 2], d.stride[i], d.kernel_dilation[i]));

@@ -14,11 +14,13 @@ pub mod interpret;
 mod op;
 pub mod philox;
 mod print;
+mod read;
 mod types;
 mod verify;
 
 pub use expr::{Builder, Expr};
 pub use graph::{Graph, Node, NodeId, Output, Slot, Target};
 pub use op::{ConvDims, DotDims, Literal, Op, OpKind};
+pub use read::read;
 pub use types::{DType, Type, row_major_strides};
 pub use verify::verify;

@@ -1,4 +1,4 @@
-//! The textual form: one line a slot, node or result. The reader, `read.rs`, reads it back.
+//! The textual form: one line a slot, node or result. [`read`](super::read) reads it back.
 //!
 //! ```text
 //! input "x": f32[8,2]
