@@ -68,7 +68,7 @@ fn classes(path: &Path, dimensions: &[usize], bytes: Vec<u8>, count: usize) -> R
     if let Some(row) = bytes.iter().position(|&label| usize::from(label) >= count) {
         let (expected, found) = (format!("a class in 0..{count}"), bytes[row].to_string());
         let source = path.display().to_string();
-        return Err(Error::Data { r#source: source, row: Some(row), field: None, expected, found });
+        return Err(Error::Data { source, row: Some(row), field: None, expected, found });
     }
     Classes::new(dimensions, count, bytes.into_iter().map(i32::from).collect())
 }

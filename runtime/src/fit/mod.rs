@@ -8,6 +8,8 @@ mod interrupt;
 mod log;
 mod progress;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use run::drive;
 
