@@ -1,1 +1,4 @@
-//! (stage codegen)
+//! Code generation: one folder a target.
+
+#[cfg(feature = "cpu")]
+pub mod clif;

@@ -1,5 +1,319 @@
-//! Planning: a graph becomes kernels over one memory arena.
+//! Planning: a graph becomes steps over one memory arena, run by all workers together.
+//!
+//! In: a verified graph and a number of workers. Out: a [`Plan`]: distinct [`Kernel`]s, steps in order (kernels, products,
+//! convolutions) with their shares and barriers, and the place of every buffer. The way there, one file a decision:
+//!
+//! `analysis` (what is in memory, what is computed together) → `layout` (axis orders) → `units` and `draft` (bodies over
+//! [`Affine`] accesses, contraction specifications) → `order` (loops, vector axis, shares) → `schedule` (order of the steps,
+//! states written in place, barriers) → `arena` (offsets).
+//!
+//! What always holds: between two steps without a barrier no worker reads or writes what another one writes; a state is
+//! overwritten only where no later step reads its old value; host outputs stay in place until the next run.
 
+mod affine;
+mod analysis;
+mod arena;
 mod contraction;
+mod draft;
+mod kernel;
+mod layout;
+mod order;
+mod print;
+mod schedule;
+mod units;
 
+pub use affine::Affine;
 pub use contraction::{BatchAxis, ContractAxis, ConvSpec, DotSpec, LeftAxis, RightAxis, SpatialAxis};
+pub use draft::BufferId;
+pub use kernel::{Access, Axis, Inst, Kernel, ReduceKind, Reduction, Store, StoreMode, ValueId};
+pub use units::Spot;
+
+use crate::ir::{DType, Graph, NodeId, OpKind, Target, row_major_strides};
+use crate::{Error, Result};
+use analysis::Kind;
+use draft::{Place, Scene};
+use std::collections::BTreeSet;
+use units::Work;
+
+/// Where a buffer lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// In the arena, at this offset in elements.
+    Arena(usize),
+    /// It is the graph's state of this index.
+    State(u32),
+}
+
+/// A piece of memory that steps read and write. Every element has four bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// Its size in elements.
+    pub elements: usize,
+    /// Where it lies.
+    pub memory: Memory,
+}
+
+/// A buffer handed to a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arg {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// Elements that each worker's part lies behind the one of the worker before; 0 when all use the same.
+    pub per_worker: usize,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepWork {
+    /// Runs a kernel.
+    Kernel {
+        /// Index into [`Plan::kernels`].
+        kernel: usize,
+        /// Its buffers.
+        args: Vec<Arg>,
+        /// Begin and end on the kernel's parallel axis for every worker; `None` for a worker that does not run it.
+        parts: Vec<Option<(usize, usize)>>,
+    },
+    /// A product: operands and result.
+    Dot(DotSpec, [Spot; 3]),
+    /// A convolution: image, kernel and result.
+    Conv(ConvSpec, [Spot; 3]),
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Whether all workers must have finished everything before.
+    pub barrier: bool,
+    /// What is done.
+    pub work: StepWork,
+    /// Nodes whose values it completes.
+    pub nodes: Vec<NodeId>,
+}
+
+/// A result for the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostOutput {
+    /// Its name.
+    pub name: String,
+    /// Where it lies after a run.
+    pub buffer: BufferId,
+    /// Logical shape.
+    pub shape: Vec<usize>,
+    /// Stride of each logical axis in elements.
+    pub strides: Vec<i64>,
+    /// Element type; truth values are 0 or −1.
+    pub dtype: DType,
+}
+
+/// A planned program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Number of workers it is made for.
+    pub workers: usize,
+    /// Distinct kernels.
+    pub kernels: Vec<Kernel>,
+    /// Steps in order.
+    pub steps: Vec<Step>,
+    /// Buffers.
+    pub buffers: Vec<Buffer>,
+    /// For each input of the graph the buffer (row-major) that the host fills; `None` when nothing needs it.
+    pub inputs: Vec<Option<BufferId>>,
+    /// Results for the host.
+    pub outputs: Vec<HostOutput>,
+    /// Size of the arena in elements.
+    pub arena: usize,
+    /// Elements that are in use at once at least: no arena could be smaller.
+    pub arena_bound: usize,
+    /// What it is, in numbers.
+    pub summary: PlanSummary,
+}
+
+/// A plan in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanSummary {
+    /// Kernel steps.
+    pub kernels: usize,
+    /// Distinct kernels.
+    pub distinct_kernels: usize,
+    /// Products and convolutions.
+    pub contractions: usize,
+    /// Barriers.
+    pub barriers: usize,
+    /// Bytes of the arena.
+    pub arena_bytes: usize,
+    /// Bytes in use at once at least.
+    pub arena_bound_bytes: usize,
+    /// Floating-point operations of products and convolutions.
+    pub contraction_flops: usize,
+    /// Rough operations of kernels.
+    pub kernel_operations: usize,
+    /// Bytes that kernels read and write.
+    pub kernel_bytes: usize,
+}
+
+/// Rough machine instructions an instruction of a kernel's body costs.
+pub fn work_of(inst: &Inst) -> usize {
+    match inst {
+        Inst::Const(_) => 0,
+        Inst::Unary(OpKind::Exp, ..) => 20,
+        Inst::Unary(OpKind::Log, ..) => 30,
+        Inst::Unary(OpKind::Tanh | OpKind::Softplus, ..) => 45,
+        Inst::Unary(OpKind::Sin, ..) => 60,
+        Inst::Unary(OpKind::Sqrt, ..) | Inst::Binary(OpKind::Div, ..) => 4,
+        Inst::Rng { .. } => 100,
+        Inst::LoadAt { .. } => 12,
+        _ => 1,
+    }
+}
+
+/// A piece of work with what it completes and when it should run.
+struct Unit {
+    works: Vec<Work>,
+    nodes: Vec<NodeId>,
+    /// Where ready units compete, the smaller one goes first.
+    priority: usize,
+}
+
+/// The memory of a plan while it is made.
+#[derive(Default)]
+struct Memories {
+    buffers: Vec<Buffer>,
+    /// For each buffer that holds the new value of a state: which.
+    new_state: Vec<Option<u32>>,
+}
+
+impl Memories {
+    fn add(&mut self, elements: usize, memory: Memory) -> BufferId {
+        self.buffers.push(Buffer { elements, memory });
+        self.new_state.push(None);
+        self.buffers.len() - 1
+    }
+
+    fn arena(&mut self, elements: usize) -> BufferId {
+        self.add(elements, Memory::Arena(0))
+    }
+}
+
+/// Plans a verified graph for this many workers.
+///
+/// # Errors
+/// [`Error::Codegen`] when the planner contradicts itself: a fault of this compiler.
+pub fn plan(graph: &Graph, workers: usize) -> Result<Plan> {
+    let workers = workers.max(1);
+    let mut cuts = BTreeSet::new();
+    loop {
+        match attempt(graph, workers, &cuts) {
+            Ok(plan) => return plan,
+            Err(node) if cuts.insert(node) => {}
+            Err(node) => return Err(Error::codegen(format!("%{} cannot be written to memory", node.0))),
+        }
+    }
+}
+
+fn row_major(shape: &[usize]) -> Vec<i64> {
+    row_major_strides(shape).into_iter().map(|s| s as i64).collect()
+}
+
+/// Plans with these nodes materialised as they are; gives back a further one that must be.
+fn attempt(graph: &Graph, workers: usize, cuts: &BTreeSet<NodeId>) -> std::result::Result<Result<Plan>, NodeId> {
+    let analysis = analysis::analyse(graph, cuts);
+    let orders = layout::axis_orders(graph);
+    let mut memories = Memories::default();
+    let mut inputs = vec![None; graph.inputs.len()];
+    let mut states = vec![None; graph.states.len()];
+    let mut places: Vec<Option<Place>> = vec![None; graph.nodes.len()];
+
+    // New values of states go where the state lies, if they are computed element by element.
+    for output in &graph.outputs {
+        if let Target::State(s) = output.target {
+            let (v, ty) = (output.value, graph.ty(output.value));
+            let point = analysis::kind(&graph.node(v).op) == Kind::Point && !cuts.contains(&v);
+            if point && places[v.index()].is_none() {
+                let buffer = memories.arena(ty.elements());
+                memories.new_state[buffer] = Some(s);
+                places[v.index()] = Some(Place { buffer, strides: row_major(&ty.shape) });
+            }
+        }
+    }
+    for id in graph.ids() {
+        let i = id.index();
+        if !analysis.live[i] || !analysis.materialised[i] || places[i].is_some() {
+            continue;
+        }
+        let ty = graph.ty(id);
+        let (buffer, strides) = match &graph.node(id).op {
+            crate::ir::Op::Input(slot) => {
+                let buffer = *inputs[*slot as usize].get_or_insert_with(|| memories.arena(ty.elements()));
+                (buffer, row_major(&ty.shape))
+            }
+            crate::ir::Op::State(slot) => {
+                let add = || memories.add(ty.elements(), Memory::State(*slot));
+                (*states[*slot as usize].get_or_insert_with(add), row_major(&ty.shape))
+            }
+            _ => (memories.arena(ty.elements()), layout::strides(&ty.shape, &orders[i])),
+        };
+        places[i] = Some(Place { buffer, strides });
+    }
+
+    let scene = Scene { graph, analysis: &analysis, places: &places };
+    let mut units = Vec::new();
+    for group in &analysis.groups {
+        let updates =
+            group.roots.iter().any(|r| places[r.index()].as_ref().is_some_and(|p| memories.new_state[p.buffer].is_some()));
+        let last = group.roots.iter().map(|r| r.index()).max().unwrap_or(0);
+        let priority = if updates { graph.nodes.len() + last } else { last };
+        units.push(Unit { works: vec![units::group(&scene, group)?], nodes: group.roots.clone(), priority });
+    }
+    for id in graph.ids() {
+        let op = &graph.node(id).op;
+        if !analysis.live[id.index()] || !units::stands_alone(op, cuts.contains(&id)) {
+            continue;
+        }
+        let works = match analysis::kind(op) == Kind::Contract && !cuts.contains(&id) {
+            true => vec![units::contraction(&scene, id)?],
+            false => units::special(&scene, id)?,
+        };
+        units.push(Unit { works, nodes: vec![id], priority: id.index() });
+    }
+    let mut outputs = Vec::new();
+    for (number, output) in graph.outputs.iter().enumerate() {
+        let (v, ty) = (output.value, graph.ty(output.value));
+        let own = places[v.index()].as_ref();
+        let priority = 2 * graph.nodes.len() + number;
+        match &output.target {
+            Target::State(s) => {
+                if own.is_some_and(|p| memories.new_state[p.buffer] == Some(*s)) {
+                    continue;
+                }
+                let buffer = memories.arena(ty.elements());
+                memories.new_state[buffer] = Some(*s);
+                let to = Place { buffer, strides: row_major(&ty.shape) };
+                units.push(Unit { works: vec![units::copy(&scene, v, &to)?], nodes: vec![v], priority });
+            }
+            Target::Host(name) => {
+                let direct = own
+                    .filter(|p| analysis::kind(&graph.node(v).op) != Kind::Buffer && memories.new_state[p.buffer].is_none());
+                let place = match direct {
+                    Some(place) => place.clone(),
+                    None => {
+                        let to = Place { buffer: memories.arena(ty.elements()), strides: row_major(&ty.shape) };
+                        units.push(Unit { works: vec![units::copy(&scene, v, &to)?], nodes: vec![v], priority });
+                        to
+                    }
+                };
+                outputs.push(HostOutput {
+                    name: name.clone(),
+                    buffer: place.buffer,
+                    shape: ty.shape.clone(),
+                    strides: place.strides,
+                    dtype: ty.dtype,
+                });
+            }
+        }
+    }
+    Ok(schedule::schedule(units, memories, inputs, outputs, workers))
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,10 @@ mod axes;
 mod conv;
 mod kernel;
 mod matvec;
+mod memory;
 mod pack;
+mod program;
+mod state;
 #[cfg(test)]
 mod testing;
 mod workers;
@@ -13,4 +16,6 @@ mod dot;
 
 pub use conv::ConvPlan;
 pub use dot::DotPlan;
+pub use program::{CpuDevice, Executable, HostSlice};
+pub use state::StateStore;
 pub use workers::{Worker, Workers, share};

@@ -1,0 +1,136 @@
+//! The textual form of a plan.
+
+use super::{Arg, Inst, Kernel, Memory, Plan, StepWork, StoreMode};
+use std::fmt;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = &self.summary;
+        writeln!(
+            f,
+            "plan: workers {}, kernels {} ({} distinct), contractions {}, barriers {}, arena {} (at least {}) bytes",
+            self.workers, s.kernels, s.distinct_kernels, s.contractions, s.barriers, s.arena_bytes, s.arena_bound_bytes
+        )?;
+        for step in &self.steps {
+            if step.barrier {
+                writeln!(f, "  ---- barrier")?;
+            }
+            let nodes: Vec<String> = step.nodes.iter().map(|n| format!("%{}", n.0)).collect();
+            let nodes = nodes.join(" ");
+            match &step.work {
+                StepWork::Kernel { kernel, args, parts } => {
+                    let args: Vec<String> = args.iter().map(|a| self.arg(a)).collect();
+                    let shares: Vec<String> =
+                        parts.iter().map(|p| p.map_or("-".into(), |(b, e)| format!("{b}..{e}"))).collect();
+                    writeln!(f, "  {nodes} = kernel{kernel}({}) over {}", args.join(", "), shares.join(" | "))?;
+                }
+                StepWork::Dot(spec, spots) => {
+                    let n = |v: Vec<usize>| v.iter().map(ToString::to_string).collect::<Vec<_>>().join("·");
+                    writeln!(
+                        f,
+                        "  {nodes} = dot({}, {}) -> {}: batch [{}] m [{}] n [{}] k [{}]",
+                        self.spot(spots[0].buffer, spots[0].offset),
+                        self.spot(spots[1].buffer, spots[1].offset),
+                        self.spot(spots[2].buffer, spots[2].offset),
+                        n(spec.batch.iter().map(|x| x.extent).collect()),
+                        n(spec.m.iter().map(|x| x.extent).collect()),
+                        n(spec.n.iter().map(|x| x.extent).collect()),
+                        n(spec.k.iter().map(|x| x.extent).collect()),
+                    )?;
+                }
+                StepWork::Conv(spec, spots) => {
+                    let axes: Vec<String> =
+                        spec.spatial.iter().map(|s| format!("{}*{}->{}", s.input, s.kernel, s.output)).collect();
+                    writeln!(
+                        f,
+                        "  {nodes} = conv({}, {}) -> {}: samples {} groups {} channels {} features {} {}",
+                        self.spot(spots[0].buffer, spots[0].offset),
+                        self.spot(spots[1].buffer, spots[1].offset),
+                        self.spot(spots[2].buffer, spots[2].offset),
+                        spec.samples.extent,
+                        spec.groups.extent,
+                        spec.channels.extent,
+                        spec.features.extent,
+                        axes.join(" "),
+                    )?;
+                }
+            }
+        }
+        for (number, kernel) in self.kernels.iter().enumerate() {
+            writeln!(f, "kernel{number}: {kernel}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    fn arg(&self, arg: &Arg) -> String {
+        let each = if arg.per_worker > 0 { " each" } else { "" };
+        format!("{}{each}", self.spot(arg.buffer, 0))
+    }
+
+    fn spot(&self, buffer: usize, offset: i64) -> String {
+        let plus = if offset == 0 { String::new() } else { format!("+{offset}") };
+        match self.buffers[buffer].memory {
+            Memory::Arena(at) => format!("@{at}{plus}"),
+            Memory::State(s) => format!("state{s}{plus}"),
+        }
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = |k: usize| {
+            let axis = self.axes[k];
+            let vector = if self.vector == Some(k) { "v" } else { "" };
+            let parallel = if self.parallel == Some(k) { "p" } else { "" };
+            format!("{}{}{vector}{parallel}", axis.extent, if axis.reduced { "r" } else { "" })
+        };
+        let axes: Vec<String> = (0..self.axes.len()).map(mark).collect();
+        writeln!(f, "[{}]", axes.join(", "))?;
+        for (id, inst) in self.body.iter().enumerate() {
+            writeln!(f, "  v{id} = {}", instruction(inst))?;
+        }
+        for s in &self.stores {
+            let index = s.index.map_or(String::new(), |(id, stride, _)| format!(" + v{id}·{stride}"));
+            let op = if s.mode == StoreMode::Add { "+=" } else { "=" };
+            writeln!(f, "  b{}[{}{index}] {op} v{}", s.access.param, affine(&s.access.at), s.value)?;
+        }
+        for r in &self.reductions {
+            writeln!(f, "  b{}[{}] = {:?} v{}", r.access.param, affine(&r.access.at), r.kind, r.value)?;
+        }
+        Ok(())
+    }
+}
+
+fn instruction(inst: &Inst) -> String {
+    match inst {
+        Inst::Const(l) => match l {
+            crate::ir::Literal::F32(v) => format!("{v:?}"),
+            crate::ir::Literal::I32(v) => format!("{v}"),
+            crate::ir::Literal::Bool(v) => format!("{v}"),
+        },
+        Inst::Index(at) => format!("index {}", affine(at)),
+        Inst::Load(a, dtype) => format!("b{}[{}]: {}", a.param, affine(&a.at), dtype.name()),
+        Inst::LoadAt { access, index, stride, .. } => {
+            format!("b{}[{} + v{index}·{stride}]", access.param, affine(&access.at))
+        }
+        Inst::Rng { stream, at, .. } => format!("rng {stream} at {}", affine(at)),
+        Inst::Cast(from, to, a) => format!("cast {} to {} v{a}", from.name(), to.name()),
+        Inst::Unary(op, _, a) => format!("{} v{a}", op.name()),
+        Inst::Binary(op, _, a, b) => format!("{} v{a} v{b}", op.name()),
+        Inst::Fma(a, b, c) => format!("fma v{a} v{b} v{c}"),
+        Inst::Select(_, c, a, b) => format!("select v{c} v{a} v{b}"),
+    }
+}
+
+fn affine(at: &super::Affine) -> String {
+    let mut terms: Vec<String> = Vec::new();
+    for (k, c) in at.coefs.iter().enumerate().filter(|(_, c)| **c != 0) {
+        terms.push(if *c == 1 { format!("i{k}") } else { format!("{c}·i{k}") });
+    }
+    if at.offset != 0 || terms.is_empty() {
+        terms.push(at.offset.to_string());
+    }
+    terms.join(" + ")
+}

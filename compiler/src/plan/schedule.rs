@@ -1,0 +1,361 @@
+//! The order of the steps, states written in place, and barriers.
+//!
+//! In: units of work and their buffers. Out: the finished [`Plan`]. Units run after those that produce what they read; among
+//! ready ones the graph's order decides, and updates of states come last, so that they can overwrite the state.
+
+use super::arena;
+use super::draft::Draft;
+use super::kernel::{Access, Inst, Kernel, Reduction, Store, StoreMode};
+use super::order::{Sharing, order, parts};
+use super::units::Work;
+use super::{
+    Affine, Arg, BufferId, ConvSpec, DotSpec, HostOutput, Memories, Memory, Plan, PlanSummary, Step, StepWork, Unit,
+};
+use crate::ir::{DType, NodeId};
+use crate::{Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Orders units, turns them into steps, and places everything.
+pub(super) fn schedule(
+    units: Vec<Unit>,
+    mut memories: Memories,
+    inputs: Vec<Option<BufferId>>,
+    outputs: Vec<HostOutput>,
+    workers: usize,
+) -> Result<Plan> {
+    let mut builder = Steps { workers, kernels: Vec::new(), known: BTreeMap::new(), steps: Vec::new() };
+    for unit in topological(units)? {
+        for work in unit.works {
+            builder.work(work, &unit.nodes, &mut memories);
+        }
+    }
+    builder.states_in_place(&mut memories);
+    let Steps { kernels, mut steps, .. } = builder;
+    let sizes = arena::place(&steps, &kernels, &mut memories.buffers, &inputs, &outputs);
+    barriers(&mut steps, &kernels, &memories, workers);
+    let summary = summarise(&steps, &kernels, sizes);
+    Ok(Plan {
+        workers,
+        kernels,
+        steps,
+        buffers: memories.buffers,
+        inputs,
+        outputs,
+        arena: sizes.0,
+        arena_bound: sizes.1,
+        summary,
+    })
+}
+
+/// Buffers a piece of work reads, and those it writes.
+fn touches(work: &Work) -> (Vec<BufferId>, Vec<BufferId>) {
+    match work {
+        Work::Kernel(draft) => {
+            let written = draft.stores.iter().map(|s| &s.access).chain(draft.reductions.iter().map(|r| &r.access));
+            let written: Vec<BufferId> = written.map(|a| draft.buffers[a.param]).collect();
+            (draft.buffers.clone(), written)
+        }
+        Work::Dot(_, [a, b, c]) | Work::Conv(_, [a, b, c]) => (vec![a.buffer, b.buffer], vec![c.buffer]),
+    }
+}
+
+fn topological(units: Vec<Unit>) -> Result<Vec<Unit>> {
+    let mut producer: BTreeMap<BufferId, usize> = BTreeMap::new();
+    for (u, unit) in units.iter().enumerate() {
+        for work in &unit.works {
+            producer.extend(touches(work).1.into_iter().map(|b| (b, u)));
+        }
+    }
+    let mut waiting = vec![0usize; units.len()];
+    let mut followers = vec![Vec::new(); units.len()];
+    for (u, unit) in units.iter().enumerate() {
+        let read: BTreeSet<BufferId> = unit.works.iter().flat_map(|w| touches(w).0).collect();
+        let before: BTreeSet<usize> = read.iter().filter_map(|b| producer.get(b)).copied().filter(|p| *p != u).collect();
+        waiting[u] = before.len();
+        for p in before {
+            followers[p].push(u);
+        }
+    }
+    let mut ready: BTreeSet<(usize, usize)> =
+        (0..units.len()).filter(|u| waiting[*u] == 0).map(|u| (units[u].priority, u)).collect();
+    let priorities: Vec<usize> = units.iter().map(|u| u.priority).collect();
+    let mut slots: Vec<Option<Unit>> = units.into_iter().map(Some).collect();
+    let mut ordered = Vec::with_capacity(slots.len());
+    while let Some((_, u)) = ready.pop_first() {
+        ordered.extend(slots[u].take());
+        for f in &followers[u] {
+            waiting[*f] -= 1;
+            if waiting[*f] == 0 {
+                ready.insert((priorities[*f], *f));
+            }
+        }
+    }
+    match ordered.len() == slots.len() {
+        true => Ok(ordered),
+        false => Err(Error::codegen("kernels depend on one another in a circle")),
+    }
+}
+
+struct Steps {
+    workers: usize,
+    kernels: Vec<Kernel>,
+    known: BTreeMap<Kernel, usize>,
+    steps: Vec<Step>,
+}
+
+impl Steps {
+    fn work(&mut self, work: Work, nodes: &[NodeId], memories: &mut Memories) {
+        match work {
+            Work::Kernel(draft) => self.kernel(draft, nodes, memories),
+            Work::Dot(spec, spots) => self.push(StepWork::Dot(spec, spots), nodes),
+            Work::Conv(spec, spots) => self.push(StepWork::Conv(spec, spots), nodes),
+        }
+    }
+
+    fn push(&mut self, work: StepWork, nodes: &[NodeId]) {
+        self.steps.push(Step { barrier: false, work, nodes: nodes.to_vec() });
+    }
+
+    fn push_kernel(&mut self, kernel: Kernel, sharing: Sharing, args: Vec<Arg>, nodes: &[NodeId]) {
+        let parts = parts(&kernel, sharing, self.workers);
+        let number = *self.known.entry(kernel.clone()).or_insert_with(|| {
+            self.kernels.push(kernel);
+            self.kernels.len() - 1
+        });
+        self.push(StepWork::Kernel { kernel: number, args, parts }, nodes);
+    }
+
+    fn kernel(&mut self, draft: Draft, nodes: &[NodeId], memories: &mut Memories) {
+        let buffers = draft.buffers.clone();
+        let (mut kernel, sharing) = order(draft, self.workers);
+        if kernel.iterations() == 0 && kernel.reductions.is_empty() {
+            return;
+        }
+        let mut args: Vec<Arg> = buffers.into_iter().map(|buffer| Arg { buffer, per_worker: 0 }).collect();
+        if sharing != Sharing::Partial {
+            self.push_kernel(kernel, sharing, args, nodes);
+            return;
+        }
+        // Results go to partial buffers, one part a worker, and are combined by a second kernel.
+        let kept: Vec<usize> = (0..kernel.axes.len()).filter(|k| !kernel.axes[*k].reduced).collect();
+        let mut combine = Draft {
+            extents: kept.iter().map(|k| kernel.axes[*k].extent).chain([self.workers]).collect(),
+            owners: (0..=kept.len()).collect(),
+            reduced: vec![kept.len()],
+            sequential: vec![],
+            buffers: vec![],
+            body: vec![],
+            stores: vec![],
+            reductions: vec![],
+        };
+        for r in &mut kernel.reductions {
+            let result = args[r.access.param].buffer;
+            let elements = memories.buffers[result].elements;
+            let partial = memories.arena(elements * self.workers);
+            let coefs = |last: i64| kept.iter().map(|k| r.access.at.coefs[*k]).chain([last]).collect::<Vec<_>>();
+            let offset = r.access.at.offset;
+            let (from, to) = (combine.buffers.len(), combine.buffers.len() + 1);
+            combine.buffers.extend([partial, result]);
+            let read = Access { param: from, at: Affine { offset, coefs: coefs(elements as i64) } };
+            combine.body.push(Inst::Load(read, DType::F32));
+            let access = Access { param: to, at: Affine { offset, coefs: coefs(0) } };
+            combine.reductions.push(Reduction { kind: r.kind, value: combine.body.len() - 1, access });
+            // The result's own parameter may not be read elsewhere in this kernel: it is only now being computed.
+            args[r.access.param] = Arg { buffer: partial, per_worker: elements };
+        }
+        self.push_kernel(kernel, sharing, args, nodes);
+        self.kernel(combine, nodes, memories);
+    }
+
+    /// Lets new values of states be the states' memory where nothing reads the old value later; else copies them at the end.
+    fn states_in_place(&mut self, memories: &mut Memories) {
+        let mut copies = Vec::new();
+        for new in 0..memories.buffers.len() {
+            let Some(state) = memories.new_state[new] else { continue };
+            let old = memories.buffers.iter().position(|b| b.memory == Memory::State(state));
+            if old.is_none_or(|old| self.may_overwrite(old, new)) {
+                memories.buffers[new].memory = Memory::State(state);
+            } else if let Some(old) = old {
+                copies.push((new, old));
+            }
+        }
+        for (new, old) in copies {
+            let elements = memories.buffers[new].elements;
+            let at = || Affine { offset: 0, coefs: vec![1] };
+            let copy = Draft {
+                extents: vec![elements],
+                owners: vec![0],
+                reduced: vec![],
+                sequential: vec![],
+                buffers: vec![new, old],
+                body: vec![Inst::Load(Access { param: 0, at: at() }, DType::F32)],
+                stores: vec![Store { access: Access { param: 1, at: at() }, index: None, value: 0, mode: StoreMode::Set }],
+                reductions: vec![],
+            };
+            self.kernel(copy, &[], memories);
+        }
+    }
+
+    /// Whether no step after the one that writes `new` reads `old`, and that one reads it only where it writes.
+    fn may_overwrite(&self, old: BufferId, new: BufferId) -> bool {
+        let mut written = false;
+        for step in &self.steps {
+            let StepWork::Kernel { kernel, args, .. } = &step.work else {
+                let (StepWork::Dot(_, [a, b, _]) | StepWork::Conv(_, [a, b, _])) = &step.work else { continue };
+                if written && (a.buffer == old || b.buffer == old) {
+                    return false;
+                }
+                continue;
+            };
+            let kernel = &self.kernels[*kernel];
+            let param = |buffer| args.iter().position(|a| a.buffer == buffer);
+            let reads = param(old);
+            if written && reads.is_some() {
+                return false;
+            }
+            let Some(target) = param(new).filter(|p| kernel.stores.iter().any(|s| s.access.param == *p)) else { continue };
+            written = true;
+            let Some(source) = reads else { continue };
+            let places: Vec<&Affine> = kernel
+                .body
+                .iter()
+                .filter_map(|inst| match inst {
+                    Inst::Load(access, _) | Inst::LoadAt { access, .. } if access.param == source => Some(&access.at),
+                    _ => None,
+                })
+                .collect();
+            let indexed =
+                kernel.body.iter().any(|inst| matches!(inst, Inst::LoadAt { access, .. } if access.param == source));
+            let stores = kernel.stores.iter().filter(|s| s.access.param == target);
+            if indexed || stores.into_iter().any(|s| places.iter().any(|at| **at != s.access.at)) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// A piece of memory that a worker touches in a step: the region (the arena, or a state), first and last element.
+#[derive(Clone, Copy)]
+struct Touch {
+    region: usize,
+    first: i64,
+    last: i64,
+    write: bool,
+}
+
+/// Puts a barrier before every step in which a worker touches what another one wrote, or writes what another one touched, since
+/// the last barrier.
+fn barriers(steps: &mut [Step], kernels: &[Kernel], memories: &Memories, workers: usize) {
+    if workers == 1 {
+        return;
+    }
+    let mut since: Vec<Vec<Touch>> = vec![Vec::new(); workers];
+    for step in steps {
+        let now: Vec<Vec<Touch>> = (0..workers).map(|w| step_touches(step, kernels, memories, w)).collect();
+        let clash =
+            |a: &Touch, b: &Touch| a.region == b.region && (a.write || b.write) && a.first <= b.last && b.first <= a.last;
+        let meets = now.iter().enumerate().any(|(w, touches)| {
+            let others = since.iter().enumerate().filter(|(v, _)| *v != w).flat_map(|(_, t)| t);
+            others.into_iter().any(|other| touches.iter().any(|t| clash(t, other)))
+        });
+        if meets {
+            step.barrier = true;
+            since.iter_mut().for_each(Vec::clear);
+        }
+        for (all, touches) in since.iter_mut().zip(now) {
+            all.extend(touches);
+        }
+    }
+}
+
+fn step_touches(step: &Step, kernels: &[Kernel], memories: &Memories, worker: usize) -> Vec<Touch> {
+    let locate = |buffer: BufferId| match memories.buffers[buffer].memory {
+        Memory::Arena(offset) => (0, offset as i64),
+        Memory::State(s) => (1 + s as usize, 0),
+    };
+    let whole = |buffer: BufferId, write: bool| {
+        let (region, offset) = locate(buffer);
+        Touch { region, first: offset, last: offset + memories.buffers[buffer].elements as i64 - 1, write }
+    };
+    let (kernel, args, parts) = match &step.work {
+        StepWork::Dot(_, [a, b, c]) | StepWork::Conv(_, [a, b, c]) => {
+            return vec![whole(a.buffer, false), whole(b.buffer, false), whole(c.buffer, true)];
+        }
+        StepWork::Kernel { kernel, args, parts } => (&kernels[*kernel], args, parts),
+    };
+    let Some((begin, end)) = parts[worker] else { return vec![] };
+    let mut extents = kernel.extents();
+    let mut shift = 0;
+    if let Some(p) = kernel.parallel {
+        extents[p] = (end - begin).max(1);
+        shift = begin as i64;
+    }
+    extents.iter_mut().for_each(|e| *e = (*e).max(1));
+    let touch = |access: &Access, indexed: bool, write: bool| {
+        let arg = args[access.param];
+        if indexed {
+            return whole(arg.buffer, write);
+        }
+        let (region, offset) = locate(arg.buffer);
+        let offset = offset + (arg.per_worker * worker) as i64;
+        let (lo, hi) = access.at.range(&extents);
+        let moved = kernel.parallel.map_or(0, |p| access.at.coefs[p] * shift);
+        Touch { region, first: offset + lo + moved, last: offset + hi + moved, write }
+    };
+    let reads = kernel.body.iter().filter_map(|inst| match inst {
+        Inst::Load(access, _) => Some(touch(access, false, false)),
+        Inst::LoadAt { access, .. } => Some(touch(access, true, false)),
+        _ => None,
+    });
+    let stores = kernel.stores.iter().map(|s| touch(&s.access, s.index.is_some(), true));
+    let results = kernel.reductions.iter().map(|r| touch(&r.access, false, true));
+    reads.chain(stores).chain(results).collect()
+}
+
+fn summarise(steps: &[Step], kernels: &[Kernel], (arena, bound): (usize, usize)) -> PlanSummary {
+    let mut summary = PlanSummary {
+        distinct_kernels: kernels.len(),
+        arena_bytes: 4 * arena,
+        arena_bound_bytes: 4 * bound,
+        barriers: steps.iter().filter(|s| s.barrier).count(),
+        ..PlanSummary::default()
+    };
+    for step in steps {
+        match &step.work {
+            StepWork::Kernel { kernel, .. } => {
+                let kernel = &kernels[*kernel];
+                summary.kernels += 1;
+                let work: usize = kernel.body.iter().map(super::work_of).sum();
+                summary.kernel_operations += work * kernel.iterations();
+                for at in kernel.affines() {
+                    let moved = at.coefs.iter().zip(&kernel.axes).filter(|(c, _)| **c != 0).map(|(_, a)| a.extent);
+                    summary.kernel_bytes += 4 * moved.product::<usize>();
+                }
+            }
+            StepWork::Dot(spec, _) => {
+                summary.contractions += 1;
+                summary.contraction_flops += dot_flops(spec);
+            }
+            StepWork::Conv(spec, _) => {
+                summary.contractions += 1;
+                summary.contraction_flops += conv_flops(spec);
+            }
+        }
+    }
+    summary
+}
+
+fn dot_flops(spec: &DotSpec) -> usize {
+    let batch: usize = spec.batch.iter().map(|x| x.extent).product();
+    let m: usize = spec.m.iter().map(|x| x.extent).product();
+    let n: usize = spec.n.iter().map(|x| x.extent).product();
+    let k: usize = spec.k.iter().map(|x| x.extent).product();
+    2 * batch * m * n * k
+}
+
+/// Useful multiplications only: places that meet the zeros between dilated inputs do not count, those in the padding do.
+fn conv_flops(spec: &ConvSpec) -> usize {
+    let spatial: usize = spec.spatial.iter().map(|s| s.output * s.kernel / s.input_dilation.max(1)).product();
+    2 * spec.samples.extent * spec.groups.extent * spec.channels.extent * spec.features.extent * spatial
+}

@@ -1,0 +1,318 @@
+//! Compiled programs: the steps of a plan, run by all workers together.
+//!
+//! [`CpuDevice::compile`] plans a graph, compiles its kernels and prepares its contractions; [`Executable::run`] fills the
+//! inputs in, points every step at its memory and lets the workers go through the steps. A run allocates nothing.
+//!
+//! What always holds: pointers handed to kernels and contractions lie in the executable's arena or in states whose types were
+//! checked in this run, at the offsets that the plan gives; the plan's barriers keep workers from touching what others write.
+
+use super::memory::Memory;
+use super::state::StateStore;
+use super::{ConvPlan, DotPlan, Worker, Workers};
+use crate::{Error, Result};
+use saddlepoint_compiler::codegen::clif::{KernelFn, Native};
+use saddlepoint_compiler::ir::{DType, Graph, Slot, verify};
+use saddlepoint_compiler::plan::{self, HostOutput, Plan, PlanSummary, Spot, StepWork};
+use std::sync::Arc;
+
+/// The processor: worker threads that run compiled programs.
+pub struct CpuDevice {
+    workers: Arc<Workers>,
+}
+
+impl CpuDevice {
+    /// With this many workers; 0 for as many as there are cores.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when threads cannot be started.
+    pub fn new(workers: usize) -> Result<CpuDevice> {
+        let count = match workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        let workers = Workers::new(count).map_err(|e| Error::device(format!("cannot start {count} worker threads: {e}")))?;
+        Ok(CpuDevice { workers: Arc::new(workers) })
+    }
+
+    /// Number of workers.
+    pub fn workers(&self) -> usize {
+        self.workers.count()
+    }
+
+    /// Compiles a program.
+    ///
+    /// # Errors
+    /// When the graph is not well formed, or this compiler fails on it.
+    pub fn compile(&self, graph: &Graph) -> Result<Executable> {
+        verify(graph)?;
+        Executable::new(graph, self.workers.clone())
+    }
+}
+
+/// Values of an input, row-major.
+#[derive(Clone, Copy, Debug)]
+pub enum HostSlice<'a> {
+    /// Floats.
+    F32(&'a [f32]),
+    /// Integers; for an input of truth values, what is not 0 is true.
+    I32(&'a [i32]),
+}
+
+impl HostSlice<'_> {
+    fn dtype(&self) -> DType {
+        match self {
+            HostSlice::F32(_) => DType::F32,
+            HostSlice::I32(_) => DType::I32,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            HostSlice::F32(v) => v.len(),
+            HostSlice::I32(v) => v.len(),
+        }
+    }
+}
+
+/// A step with everything it needs to run.
+enum Task {
+    /// Calls a kernel: pointers from `first` on, the part of each worker.
+    Kernel { function: KernelFn, first: usize, params: usize, parts: Vec<Option<(i64, i64)>> },
+    /// A product; operands' and result's pointers from `first` on.
+    Dot { plan: Box<DotPlan>, first: usize, scratch: usize },
+    /// A convolution; likewise.
+    Conv { plan: Box<ConvPlan>, first: usize, scratch: usize },
+}
+
+/// A compiled program with its arena.
+pub struct Executable {
+    workers: Arc<Workers>,
+    plan: Plan,
+    inputs: Vec<Slot>,
+    states: Vec<Slot>,
+    tasks: Vec<(bool, Task)>,
+    /// For each worker and parameter of a task: region (0: the arena, then states) and offset in elements.
+    sites: Vec<(usize, usize)>,
+    /// For each worker, the pointers of all tasks, filled in by each run.
+    pointers: Vec<*const u8>,
+    per_worker: usize,
+    arena: Memory,
+    scratch: Memory,
+    bases: Vec<*mut u32>,
+    /// Owns the code that tasks call.
+    _code: Native,
+}
+
+// SAFETY: the pointers point into memory that the executable owns, or are rewritten before each use; `run` wants `&mut self`.
+unsafe impl Send for Executable {}
+
+/// What workers share during a run.
+struct Shared<'a> {
+    tasks: &'a [(bool, Task)],
+    pointers: &'a [*const u8],
+    per_worker: usize,
+    scratch: *mut f32,
+}
+
+// SAFETY: workers only read it; what the pointers lead to is kept apart by the plan's shares and barriers.
+unsafe impl Sync for Shared<'_> {}
+
+impl Executable {
+    fn new(graph: &Graph, workers: Arc<Workers>) -> Result<Executable> {
+        let count = workers.count();
+        let plan = plan::plan(graph, count)?;
+        let code = Native::compile(&plan.kernels)?;
+        let mut tasks = Vec::with_capacity(plan.steps.len());
+        let mut sites: Vec<Vec<(usize, usize)>> = vec![Vec::new(); count];
+        // Contractions between two barriers have scratch of their own: workers may be at different ones.
+        let (mut scratch, mut since_barrier) = (0, 0);
+        let locate = |buffer: usize, offset: i64| -> Result<(usize, usize)> {
+            let offset =
+                usize::try_from(offset).map_err(|_| Error::device("internal: an operand begins before its buffer"))?;
+            Ok(match plan.buffers[buffer].memory {
+                plan::Memory::Arena(at) => (0, at + offset),
+                plan::Memory::State(s) => (1 + s as usize, offset),
+            })
+        };
+        for step in &plan.steps {
+            let first = sites[0].len();
+            if step.barrier {
+                since_barrier = 0;
+            }
+            let mut reserve = |elements: usize| {
+                let at = since_barrier;
+                since_barrier += elements.next_multiple_of(16);
+                scratch = scratch.max(since_barrier);
+                at
+            };
+            let mut spots = |spots: &[Spot; 3]| -> Result<()> {
+                for spot in spots {
+                    let site = locate(spot.buffer, spot.offset)?;
+                    sites.iter_mut().for_each(|s| s.push(site));
+                }
+                Ok(())
+            };
+            let task = match &step.work {
+                StepWork::Kernel { kernel, args, parts } => {
+                    for arg in args {
+                        for (worker, sites) in sites.iter_mut().enumerate() {
+                            sites.push(locate(arg.buffer, (arg.per_worker * worker) as i64)?);
+                        }
+                    }
+                    let parts = parts.iter().map(|p| p.map(|(b, e)| (b as i64, e as i64))).collect();
+                    Task::Kernel { function: code.functions()[*kernel], first, params: args.len(), parts }
+                }
+                StepWork::Dot(spec, operands) => {
+                    spots(operands)?;
+                    let plan = Box::new(DotPlan::new(spec, count));
+                    let scratch = reserve(plan.scratch_len());
+                    Task::Dot { plan, first, scratch }
+                }
+                StepWork::Conv(spec, operands) => {
+                    spots(operands)?;
+                    let plan = Box::new(ConvPlan::new(spec, count));
+                    let scratch = reserve(plan.scratch_len());
+                    Task::Conv { plan, first, scratch }
+                }
+            };
+            tasks.push((step.barrier, task));
+        }
+        let per_worker = sites[0].len();
+        let sites = sites.concat();
+        Ok(Executable {
+            inputs: graph.inputs.clone(),
+            states: graph.states.clone(),
+            tasks,
+            pointers: vec![std::ptr::null(); sites.len()],
+            sites,
+            per_worker,
+            arena: Memory::zeroed(plan.arena),
+            scratch: Memory::zeroed(scratch),
+            bases: Vec::with_capacity(graph.states.len() + 1),
+            _code: code,
+            plan,
+            workers,
+        })
+    }
+
+    /// Runs the program once: inputs in the order of the graph's inputs, states by name.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when inputs or states are missing or of another type than the graph declares; nothing has changed then.
+    pub fn run(&mut self, states: &mut StateStore, inputs: &[HostSlice<'_>]) -> Result<()> {
+        self.check_inputs(inputs)?;
+        self.bases.clear();
+        self.bases.push(self.arena.as_mut_ptr());
+        for slot in &self.states {
+            self.bases.push(states.pointer(&slot.name, &slot.ty)?);
+        }
+        for ((buffer, values), slot) in self.plan.inputs.iter().zip(inputs).zip(&self.inputs) {
+            if let Some(plan::Memory::Arena(at)) = buffer.map(|b| self.plan.buffers[b].memory) {
+                let to = &mut self.arena.words_mut()[at..at + values.len()];
+                match values {
+                    HostSlice::F32(v) => to.iter_mut().zip(*v).for_each(|(to, v)| *to = v.to_bits()),
+                    HostSlice::I32(v) if slot.ty.dtype == DType::Bool => {
+                        to.iter_mut().zip(*v).for_each(|(to, v)| *to = if *v != 0 { u32::MAX } else { 0 });
+                    }
+                    HostSlice::I32(v) => to.iter_mut().zip(*v).for_each(|(to, v)| *to = *v as u32),
+                }
+            }
+        }
+        for (pointer, (region, offset)) in self.pointers.iter_mut().zip(&self.sites) {
+            // SAFETY: the plan places the offset inside of the region (or at its end for an empty buffer).
+            *pointer = unsafe { self.bases[*region].add(*offset) }.cast_const().cast();
+        }
+        let shared = Shared {
+            tasks: &self.tasks,
+            pointers: &self.pointers,
+            per_worker: self.per_worker,
+            scratch: self.scratch.as_mut_ptr().cast(),
+        };
+        self.workers.run(&|worker| shared.work(worker));
+        Ok(())
+    }
+
+    fn check_inputs(&self, inputs: &[HostSlice<'_>]) -> Result<()> {
+        if inputs.len() != self.inputs.len() {
+            return Err(Error::device(format!("the program has {} inputs, {} given", self.inputs.len(), inputs.len())));
+        }
+        for (slot, given) in self.inputs.iter().zip(inputs) {
+            let wanted = if slot.ty.dtype == DType::Bool { DType::I32 } else { slot.ty.dtype };
+            if given.dtype() != wanted || given.len() != slot.ty.elements() {
+                let given = format!("{} values of {}", given.len(), given.dtype().name());
+                return Err(Error::device(format!("input `{}` is {}, given are {given}", slot.name, slot.ty)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A host output of the last run, row-major; integers and truth values as numbers. `None` when there is none of this name.
+    pub fn result(&self, name: &str) -> Option<Vec<f32>> {
+        let output = self.plan.outputs.iter().find(|o| o.name == name)?;
+        let plan::Memory::Arena(at) = self.plan.buffers[output.buffer].memory else { return None };
+        let words = &self.arena.words()[at..at + self.plan.buffers[output.buffer].elements];
+        let number = |word: u32| match output.dtype {
+            DType::F32 => f32::from_bits(word),
+            DType::I32 => word as i32 as f32,
+            DType::Bool => f32::from(word != 0),
+        };
+        Some(row_major(output).into_iter().map(|place| number(words[place])).collect())
+    }
+
+    /// The program in numbers.
+    pub fn summary(&self) -> PlanSummary {
+        self.plan.summary
+    }
+
+    /// The plan it runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+/// Places of all elements in row-major order.
+fn row_major(output: &HostOutput) -> Vec<usize> {
+    let mut places = vec![0usize];
+    if output.shape.contains(&0) {
+        return Vec::new();
+    }
+    for (extent, stride) in output.shape.iter().zip(&output.strides) {
+        let along = |base: &usize| (0..*extent).map(|i| base + i * *stride as usize).collect::<Vec<_>>();
+        places = places.iter().flat_map(along).collect();
+    }
+    places
+}
+
+impl Shared<'_> {
+    fn work(&self, worker: Worker<'_>) {
+        let mine = &self.pointers[worker.index * self.per_worker..][..self.per_worker];
+        for (barrier, task) in self.tasks {
+            if *barrier {
+                worker.barrier();
+            }
+            match task {
+                Task::Kernel { function, first, params, parts } => {
+                    let Some((begin, end)) = parts[worker.index] else { continue };
+                    // SAFETY: the pointers are those the plan gives this kernel and worker, `parts` lies in the kernel's
+                    // parallel axis, and the plan's barriers keep other workers away from what this part touches.
+                    unsafe { function(mine[*first..*first + *params].as_ptr(), begin, end) }
+                }
+                Task::Dot { plan, first, scratch } => {
+                    let [a, b, c] = [0, 1, 2].map(|i| mine[first + i].cast::<f32>());
+                    // SAFETY: the scratch was made as long as all reservations.
+                    let scratch = unsafe { self.scratch.add(*scratch) };
+                    // SAFETY: the pointers and views are the plan's; the result shares memory with no operand; the
+                    // scratch is this contraction's own until the next barrier.
+                    unsafe { plan.run(a, b, c.cast_mut(), scratch, worker.index, worker.count) }
+                }
+                Task::Conv { plan, first, scratch } => {
+                    let [x, w, out] = [0, 1, 2].map(|i| mine[first + i].cast::<f32>());
+                    // SAFETY: the scratch was made as long as all reservations.
+                    let scratch = unsafe { self.scratch.add(*scratch) };
+                    // SAFETY: as for products.
+                    unsafe { plan.run(x, w, out.cast_mut(), scratch, worker.index, worker.count) }
+                }
+            }
+        }
+    }
+}
