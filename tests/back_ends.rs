@@ -93,20 +93,19 @@ fn wrong(devices: &[CpuDevice], program: &Program) -> Option<String> {
 }
 
 fn devices() -> Vec<CpuDevice> {
-    [1, 2].map(|workers| CpuDevice::new(workers).unwrap()).into()
+    // The one as it is used, the others sharing out every kernel, however small.
+    let plain = CpuDevice::new(1).unwrap();
+    let shared = [2, 3].map(|workers| CpuDevice::new(workers).unwrap().sharing_from(0));
+    std::iter::once(plain).chain(shared).collect()
 }
 
 fn corpus() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
 }
 
-fn read(_text: &str) -> Result<Graph, String> {
-    Err("no reader yet".into())
-}
-
 /// Deterministic values for the inputs and states of a stored program, and reading it back.
 fn stored(text: &str, seed: u64) -> Result<Program, String> {
-    let graph: Graph = read(text)?;
+    let graph: Graph = text.parse().map_err(|e: saddlepoint_compiler::Error| e.to_string())?;
     let mut random = saddlepoint_compiler::testing::SplitMix64::new(seed);
     let mut fill = |ty: &saddlepoint_compiler::ir::Type| {
         value(ty, (0..ty.elements()).map(|_| random.uniform(-2.0, 2.0).trunc_if(ty.dtype)).collect())

@@ -195,15 +195,30 @@ impl Memories {
     }
 }
 
-/// Plans a verified graph for this many workers.
+/// For whom is planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Number of workers; at least one.
+    pub workers: usize,
+    /// Rough operations from which a kernel is shared out among workers; below, one of them runs it.
+    pub share_from: usize,
+}
+
+impl Options {
+    /// For this many workers. Kernels that take less than a few barriers are not shared out.
+    pub fn new(workers: usize) -> Options {
+        Options { workers: workers.max(1), share_from: 8192 }
+    }
+}
+
+/// Plans a verified graph.
 ///
 /// # Errors
 /// [`Error::Codegen`] when the planner contradicts itself: a fault of this compiler.
-pub fn plan(graph: &Graph, workers: usize) -> Result<Plan> {
-    let workers = workers.max(1);
+pub fn plan(graph: &Graph, options: &Options) -> Result<Plan> {
     let mut cuts = BTreeSet::new();
     loop {
-        match attempt(graph, workers, &cuts) {
+        match attempt(graph, options, &cuts) {
             Ok(plan) => return plan,
             Err(node) if cuts.insert(node) => {}
             Err(node) => return Err(Error::codegen(format!("%{} cannot be written to memory", node.0))),
@@ -216,7 +231,7 @@ fn row_major(shape: &[usize]) -> Vec<i64> {
 }
 
 /// Plans with these nodes materialised as they are; gives back a further one that must be.
-fn attempt(graph: &Graph, workers: usize, cuts: &BTreeSet<NodeId>) -> std::result::Result<Result<Plan>, NodeId> {
+fn attempt(graph: &Graph, options: &Options, cuts: &BTreeSet<NodeId>) -> std::result::Result<Result<Plan>, NodeId> {
     let analysis = analysis::analyse(graph, cuts);
     let orders = layout::axis_orders(graph);
     let mut memories = Memories::default();
@@ -312,7 +327,7 @@ fn attempt(graph: &Graph, workers: usize, cuts: &BTreeSet<NodeId>) -> std::resul
             }
         }
     }
-    Ok(schedule::schedule(units, memories, inputs, outputs, workers))
+    Ok(schedule::schedule(units, memories, inputs, outputs, options))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 
 use super::draft::Draft;
 use super::kernel::{Axis, Kernel, StoreMode};
-use super::work_of;
+use super::{Options, work_of};
 
 /// How the iterations of a kernel are shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +22,8 @@ pub enum Sharing {
     Partial,
 }
 
-/// Rough instructions below which sharing costs more than it brings.
-const SMALLEST: usize = 8192;
-
-/// Orders the loops of a draft for this many workers.
-pub fn order(draft: Draft, workers: usize) -> (Kernel, Sharing) {
+/// Orders the loops of a draft.
+pub fn order(draft: Draft, options: &Options) -> (Kernel, Sharing) {
     let Draft { extents, owners, reduced, sequential, buffers, body, stores, reductions } = draft;
     let kept: Vec<usize> = (0..extents.len()).filter(|k| extents[*k] != 1).collect();
     let is_reduced = |k: &usize| reduced.contains(&owners[*k]);
@@ -63,7 +60,7 @@ pub fn order(draft: Draft, workers: usize) -> (Kernel, Sharing) {
             kernel.stores.push(super::Store { access: r.access, index: None, value: r.value, mode: StoreMode::Set });
         }
     }
-    let sharing = share(&mut kernel, &order_sensitive, workers);
+    let sharing = share(&mut kernel, &order_sensitive, options);
     (kernel, sharing)
 }
 
@@ -88,13 +85,14 @@ fn merge(kernel: &mut Kernel, sequential: &mut Vec<bool>) {
     }
 }
 
-fn share(kernel: &mut Kernel, sequential: &[bool], workers: usize) -> Sharing {
+fn share(kernel: &mut Kernel, sequential: &[bool], options: &Options) -> Sharing {
+    let workers = options.workers;
     if kernel.axes.is_empty() {
         return Sharing::Single;
     }
     kernel.parallel = Some(0);
     let work: usize = kernel.body.iter().map(work_of).sum::<usize>() + kernel.stores.len() + kernel.reductions.len();
-    if workers == 1 || kernel.iterations().saturating_mul(work) < SMALLEST {
+    if workers == 1 || kernel.iterations().saturating_mul(work) < options.share_from {
         return Sharing::Single;
     }
     let axes = &kernel.axes;

@@ -9,7 +9,7 @@ use super::kernel::{Access, Inst, Kernel, Reduction, Store, StoreMode};
 use super::order::{Sharing, order, parts};
 use super::units::Work;
 use super::{
-    Affine, Arg, BufferId, ConvSpec, DotSpec, HostOutput, Memories, Memory, Plan, PlanSummary, Step, StepWork, Unit,
+    Affine, Arg, BufferId, ConvSpec, DotSpec, HostOutput, Memories, Memory, Options, Plan, PlanSummary, Step, StepWork, Unit,
 };
 use crate::ir::{DType, NodeId};
 use crate::{Error, Result};
@@ -21,9 +21,10 @@ pub(super) fn schedule(
     mut memories: Memories,
     inputs: Vec<Option<BufferId>>,
     outputs: Vec<HostOutput>,
-    workers: usize,
+    options: &Options,
 ) -> Result<Plan> {
-    let mut builder = Steps { workers, kernels: Vec::new(), known: BTreeMap::new(), steps: Vec::new() };
+    let workers = options.workers;
+    let mut builder = Steps { options: options.clone(), kernels: Vec::new(), known: BTreeMap::new(), steps: Vec::new() };
     for unit in topological(units)? {
         for work in unit.works {
             builder.work(work, &unit.nodes, &mut memories);
@@ -97,7 +98,7 @@ fn topological(units: Vec<Unit>) -> Result<Vec<Unit>> {
 }
 
 struct Steps {
-    workers: usize,
+    options: Options,
     kernels: Vec<Kernel>,
     known: BTreeMap<Kernel, usize>,
     steps: Vec<Step>,
@@ -117,7 +118,7 @@ impl Steps {
     }
 
     fn push_kernel(&mut self, kernel: Kernel, sharing: Sharing, args: Vec<Arg>, nodes: &[NodeId]) {
-        let parts = parts(&kernel, sharing, self.workers);
+        let parts = parts(&kernel, sharing, self.options.workers);
         let number = *self.known.entry(kernel.clone()).or_insert_with(|| {
             self.kernels.push(kernel);
             self.kernels.len() - 1
@@ -127,7 +128,7 @@ impl Steps {
 
     fn kernel(&mut self, draft: Draft, nodes: &[NodeId], memories: &mut Memories) {
         let buffers = draft.buffers.clone();
-        let (mut kernel, sharing) = order(draft, self.workers);
+        let (mut kernel, sharing) = order(draft, &self.options);
         if kernel.iterations() == 0 && kernel.reductions.is_empty() {
             return;
         }
@@ -139,7 +140,7 @@ impl Steps {
         // Results go to partial buffers, one part a worker, and are combined by a second kernel.
         let kept: Vec<usize> = (0..kernel.axes.len()).filter(|k| !kernel.axes[*k].reduced).collect();
         let mut combine = Draft {
-            extents: kept.iter().map(|k| kernel.axes[*k].extent).chain([self.workers]).collect(),
+            extents: kept.iter().map(|k| kernel.axes[*k].extent).chain([self.options.workers]).collect(),
             owners: (0..=kept.len()).collect(),
             reduced: vec![kept.len()],
             sequential: vec![],
@@ -151,7 +152,7 @@ impl Steps {
         for r in &mut kernel.reductions {
             let result = args[r.access.param].buffer;
             let elements = memories.buffers[result].elements;
-            let partial = memories.arena(elements * self.workers);
+            let partial = memories.arena(elements * self.options.workers);
             let coefs = |last: i64| kept.iter().map(|k| r.access.at.coefs[*k]).chain([last]).collect::<Vec<_>>();
             let offset = r.access.at.offset;
             let (from, to) = (combine.buffers.len(), combine.buffers.len() + 1);

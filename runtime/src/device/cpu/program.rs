@@ -18,6 +18,7 @@ use std::sync::Arc;
 /// The processor: worker threads that run compiled programs.
 pub struct CpuDevice {
     workers: Arc<Workers>,
+    options: plan::Options,
 }
 
 impl CpuDevice {
@@ -31,7 +32,14 @@ impl CpuDevice {
             n => n,
         };
         let workers = Workers::new(count).map_err(|e| Error::device(format!("cannot start {count} worker threads: {e}")))?;
-        Ok(CpuDevice { workers: Arc::new(workers) })
+        Ok(CpuDevice { workers: Arc::new(workers), options: plan::Options::new(count) })
+    }
+
+    /// Shares kernels out among workers from this many rough operations on. The default suits the cost of a barrier; tests
+    /// share everything.
+    pub fn sharing_from(mut self, operations: usize) -> CpuDevice {
+        self.options.share_from = operations;
+        self
     }
 
     /// Number of workers.
@@ -45,7 +53,7 @@ impl CpuDevice {
     /// When the graph is not well formed, or this compiler fails on it.
     pub fn compile(&self, graph: &Graph) -> Result<Executable> {
         verify(graph)?;
-        Executable::new(graph, self.workers.clone())
+        Executable::new(graph, &self.options, self.workers.clone())
     }
 }
 
@@ -118,9 +126,9 @@ struct Shared<'a> {
 unsafe impl Sync for Shared<'_> {}
 
 impl Executable {
-    fn new(graph: &Graph, workers: Arc<Workers>) -> Result<Executable> {
+    fn new(graph: &Graph, options: &plan::Options, workers: Arc<Workers>) -> Result<Executable> {
         let count = workers.count();
-        let plan = plan::plan(graph, count)?;
+        let plan = plan::plan(graph, options)?;
         let code = Native::compile(&plan.kernels)?;
         let mut tasks = Vec::with_capacity(plan.steps.len());
         let mut sites: Vec<Vec<(usize, usize)>> = vec![Vec::new(); count];
