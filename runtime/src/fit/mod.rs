@@ -10,6 +10,7 @@ mod progress;
 mod run;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use run::drive;
 
@@ -103,6 +104,8 @@ pub struct Report {
     pub folder: Option<PathBuf>,
     /// The last checkpoint written or resumed from.
     pub checkpoint: Option<PathBuf>,
+    /// What was noticed while training: collapsed outputs, players that stand still, checkpoints that could not be used.
+    pub warnings: Vec<String>,
 }
 
 impl Fit {

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// The least time between two lines when the output is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -36,8 +36,12 @@ impl Progress {
             return Progress::Lines(Lines { first, end, started: Instant::now(), last: None });
         }
         let bar = ProgressBar::new(end).with_position(first);
-        let template = "{bar:24.cyan/blue} {pos}/{len}  {per_sec}  {msg}  ETA {eta}";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let template = "{bar:24.cyan/blue} {pos}/{len}  {speed}  {msg}  ETA {eta}";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.with_key("speed", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // Writing to the bar's own buffer cannot fail.
+            let _ = write!(out, "{:.1} steps/s", state.per_sec());
+        }));
         bar.reset_eta();
         Progress::Bar(bar)
     }

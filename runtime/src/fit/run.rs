@@ -11,6 +11,7 @@ use super::folder::{Folder, Manifest, Resumed};
 use super::interrupt::Interrupt;
 use super::log::{History, Log};
 use super::progress::Progress;
+use super::watch::Watch;
 use super::{Fit, Report, Training, curves};
 use crate::error::{Error, Result};
 use crate::picture;
@@ -29,9 +30,7 @@ pub fn drive(training: &mut dyn Training, sources: &[&dyn Source], fit: &Fit) ->
     let mut session =
         Session { names: training.metric_names(), every, begun: training.step_index(), run, started: Instant::now() };
     let mut progress = Progress::new(training.step_index(), end, fit.quiet);
-    for remark in session.run.remarks.drain(..) {
-        progress.say(&remark);
-    }
+    session.run.remarks.iter().chain(&session.run.warnings).for_each(|remark| progress.say(remark));
     let interrupt = Interrupt::listen();
     let stopped = || interrupt.asked() || fit.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
     let mut interrupted = false;
@@ -48,7 +47,7 @@ pub fn drive(training: &mut dyn Training, sources: &[&dyn Source], fit: &Fit) ->
             session.log(training, step, &mut progress)?;
         }
         if session.every.grid(step, end) {
-            session.draw(training, step)?;
+            session.draw(training, step, &progress)?;
         }
         interrupted = step < end && stopped();
         if session.every.checkpoint(step, end) || interrupted {
@@ -110,7 +109,10 @@ struct Run {
     end: u64,
     /// The newest checkpoint of this run.
     checkpoint: Option<PathBuf>,
+    /// What there is to say at the beginning, and what was noticed while training.
     remarks: Vec<String>,
+    warnings: Vec<String>,
+    watch: Watch,
 }
 
 impl Run {
@@ -133,6 +135,8 @@ impl Run {
             end: first + fit.steps,
             checkpoint: None,
             remarks: Vec::new(),
+            warnings: Vec::new(),
+            watch: Watch::default(),
         };
         let Some(root) = &fit.folder else { return Ok(run) };
         let resumed = if fit.resume { Folder::resume(root)? } else { None };
@@ -141,7 +145,7 @@ impl Run {
                 same_setting("seed", manifest.seed, old.seed)?;
                 same_setting("batch", manifest.batch as u64, old.batch as u64)?;
                 training.restore(&checkpoint)?;
-                run.remarks.extend(damaged.iter().map(|error| format!("passed over: {error}")));
+                run.warnings.extend(damaged.iter().map(|error| format!("passed over: {error}")));
                 run.remarks.push(format!("going on from {}", path.display()));
                 run.first = old.first_step;
                 run.end = old.first_step + fit.steps;
@@ -199,8 +203,18 @@ impl Session {
             let what = if index < training.players() { "its objective" } else { "a metric" };
             return Err(self.diverged(step, name.clone(), format!("{what} is {value}")));
         }
+        let players = training.players().min(self.names.len());
+        let warnings = self.run.watch.objectives(&self.names[..players], &values);
+        self.warn(warnings, progress);
         self.run.history.points.push((step, values));
         self.check_state(training, step)
+    }
+
+    fn warn(&mut self, warnings: impl IntoIterator<Item = String>, progress: &Progress) {
+        for warning in warnings {
+            progress.say(&format!("warning: {warning}"));
+            self.run.warnings.push(warning);
+        }
     }
 
     fn check_state(&self, training: &dyn Training, step: u64) -> Result<()> {
@@ -237,9 +251,11 @@ impl Session {
     }
 
     /// Draws the outputs that are pictures, and the curves so far.
-    fn draw(&mut self, training: &mut dyn Training, step: u64) -> Result<()> {
-        let Some(folder) = &self.run.folder else { return Ok(()) };
+    fn draw(&mut self, training: &mut dyn Training, step: u64, progress: &Progress) -> Result<()> {
+        let Some(folder) = self.run.folder.clone() else { return Ok(()) };
         for (output, samples) in training.fixed_samples()? {
+            let warning = self.run.watch.samples(&output, &samples);
+            self.warn(warning, progress);
             if picture::is_pictures(samples.shape()) {
                 samples.save_grid(folder.grid(&output, step))?;
             }
@@ -274,6 +290,7 @@ impl Session {
             steps_per_second: steps as f64 / self.started.elapsed().as_secs_f64().max(1e-9),
             folder: self.run.folder.map(|folder| folder.root().to_path_buf()),
             checkpoint: self.run.checkpoint,
+            warnings: self.run.warnings,
         }
     }
 }

@@ -191,6 +191,8 @@ fn a_run_leaves_log_curves_grids_and_checkpoints() {
     assert_eq!(report.checkpoint, Some(root.join("checkpoints/step-00000040.safetensors")));
     assert_eq!(report.metrics.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["D", "G", "spread"]);
     assert!(report.metrics[0].1.is_some() && report.metrics[2].1.is_none() && report.steps_per_second > 0.0);
+    // The fake's samples are all alike.
+    assert!(report.warnings.iter().any(|warning| warning.contains("output `sample`")), "{:?}", report.warnings);
     let names: Vec<String> = files(&root).keys().map(|path| path.display().to_string().replace('\\', "/")).collect();
     assert_eq!(
         names,
@@ -264,6 +266,9 @@ fn a_killed_run_goes_on_from_the_newest_whole_checkpoint() {
     fs::write(root.join("metrics.jsonl"), &log[..log.len() - 30]).unwrap();
     let report = run(&mut Fake::new(), &into(&root).resume()).unwrap();
     assert_eq!((report.step, report.steps), (40, 20));
+    for damaged in ["step-00000040", "step-00000030"] {
+        assert!(report.warnings.iter().any(|warning| warning.contains(damaged)), "{:?}", report.warnings);
+    }
     let mut again = files(&root);
     let removed = again.remove(Path::new("metrics.after-00000020.1.jsonl")).unwrap();
     assert!(String::from_utf8(removed).unwrap().starts_with("{\"step\":24,"));
