@@ -450,4 +450,16 @@ mod tests {
         checkpoint.arrays.insert("D.weight".into(), Stored::f32([2], vec![1.0, f32::NEG_INFINITY]));
         assert_eq!(checkpoint.non_finite(), Some(("D.weight", f32::NEG_INFINITY)));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes: Vec<u8>, at: usize, patch: u64) {
+            let _ = Checkpoint::decode(&bytes);
+            // Nearly right, under a true checksum.
+            let mut near = sample().encode().unwrap();
+            let from = at % (near.len() - 12);
+            near[from..from + 8].copy_from_slice(&patch.to_le_bytes());
+            let _ = Checkpoint::decode(&sealed(near));
+        }
+    }
 }

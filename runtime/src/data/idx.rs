@@ -212,4 +212,16 @@ mod tests {
         assert!(matches!(error, Error::Data { row: Some(0), .. }), "{error}");
         assert!(idx(at("absent")).unwrap_err().to_string().contains("absent"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes: Vec<u8>, dimensions in proptest::collection::vec(0u32.., 0..5)) {
+            let _ = decode(&bytes);
+            let near = file(&dimensions, &bytes);
+            let _ = decode(&gzip(&near));
+            if let Ok((dimensions, elements)) = decode(&near) {
+                assert_eq!(dimensions.iter().product::<usize>(), elements.len());
+            }
+        }
+    }
 }

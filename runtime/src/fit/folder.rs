@@ -10,6 +10,7 @@
 //!
 //! Nothing that an earlier run wrote is ever deleted.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,8 @@ pub(super) struct Manifest {
     pub first_step: u64,
     /// How many steps the run was to have.
     pub steps: u64,
+    /// How many samples each data group had.
+    pub samples: BTreeMap<String, usize>,
 }
 
 /// The folder of the current run.

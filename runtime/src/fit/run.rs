@@ -3,6 +3,7 @@
 //! What always holds: a checkpoint is written only of a state whose every number is finite; a run that is taken up again sees
 //! the batches, and leaves the numbers, of the run that was never interrupted.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -24,7 +25,8 @@ pub fn drive(training: &mut dyn Training, sources: &[&dyn Source], fit: &Fit) ->
     let (groups, batch) = (training.groups(), training.batch_size());
     // Data that do not suit the model are refused before anything is moved or written.
     let mut loader = Loader::new(&groups, sources, batch, training.batches_per_step(), training.seed())?;
-    let run = Run::begin(training, fit)?;
+    let samples = groups.iter().zip(sources).map(|(group, source)| (group.name.clone(), source.len())).collect();
+    let run = Run::begin(training, fit, samples)?;
     let (first, end) = (run.first, run.end);
     training.set_horizon(first, fit.steps);
     let mut session =
@@ -116,7 +118,7 @@ struct Run {
 }
 
 impl Run {
-    fn begin(training: &mut dyn Training, fit: &Fit) -> Result<Run> {
+    fn begin(training: &mut dyn Training, fit: &Fit, samples: BTreeMap<String, usize>) -> Result<Run> {
         let names = training.metric_names();
         let first = training.step_index();
         let mut manifest = Manifest {
@@ -126,6 +128,7 @@ impl Run {
             batch: training.batch_size(),
             first_step: first,
             steps: fit.steps,
+            samples,
         };
         let mut run = Run {
             folder: None,
@@ -146,6 +149,12 @@ impl Run {
                 same_setting("batch", manifest.batch as u64, old.batch as u64)?;
                 training.restore(&checkpoint)?;
                 run.warnings.extend(damaged.iter().map(|error| format!("passed over: {error}")));
+                if old.samples != manifest.samples {
+                    let (then, now) = (&old.samples, &manifest.samples);
+                    run.warnings.push(format!(
+                        "the data have changed since the run began, so it will not be the same: samples were {then:?}, are {now:?}"
+                    ));
+                }
                 run.remarks.push(format!("going on from {}", path.display()));
                 run.first = old.first_step;
                 run.end = old.first_step + fit.steps;

@@ -12,6 +12,7 @@ use super::{Fit, Report, Training, drive};
 use crate::array::{Column, Kind};
 use crate::checkpoint::{Checkpoint, Stored};
 use crate::error::{Error, Result};
+use crate::source::Source;
 use crate::source::loader::{FieldSpec, GroupSpec};
 use crate::streams::Stream;
 use crate::tensor::Tensor;
@@ -295,6 +296,11 @@ fn resuming_a_finished_run_does_nothing_and_asking_for_more_steps_goes_on() {
     let longer = Fit::steps(50).into_dir(&root).resume().quiet();
     let report = run(&mut Fake::new(), &longer).unwrap();
     assert_eq!((report.step, report.steps), (50, 10));
+    let changed = |report: &Report| report.warnings.iter().find(|warning| warning.contains("have changed")).cloned();
+    assert_eq!(changed(&report), None);
+    // Other data are said.
+    let report = drive(&mut Fake::new(), &[&data().repeated(2)], &longer).unwrap();
+    assert!(changed(&report).unwrap().contains("{\"x\": 22}, are {\"x\": 44}"));
 }
 
 #[test]
