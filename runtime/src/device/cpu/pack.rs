@@ -5,6 +5,9 @@
 
 use super::kernel::Offsets;
 
+/// Places whose scattered numbers are gathered together.
+const GATHERED_AT_ONCE: usize = 8;
+
 /// Packs `places` × `steps` numbers into panels of `width`.
 ///
 /// # Safety
@@ -59,7 +62,7 @@ unsafe fn rows(from: *const f32, contraction: Offsets, count: usize, steps: usiz
 /// # Safety
 /// `from` readable and `to` writable for `count`, not overlapping.
 #[inline(always)]
-pub(super) unsafe fn copy(from: *const f32, to: *mut f32, count: usize) {
+unsafe fn copy(from: *const f32, to: *mut f32, count: usize) {
     // SAFETY: whole blocks of 16 and then single numbers, all below count.
     unsafe {
         let mut done = 0;
@@ -159,17 +162,22 @@ unsafe fn gather(
     width: usize,
     to: *mut f32,
 ) {
-    // SAFETY: place < count, step < steps.
-    unsafe {
+    // Few places at a time: those of all steps then stay in the first-level cache, where neighbouring steps find them again.
+    for first in (0..count).step_by(GATHERED_AT_ONCE) {
+        let places = first..count.min(first + GATHERED_AT_ONCE);
         for step in 0..steps {
-            let from = from.offset(contraction.at(step));
-            let to = to.add(step * width);
-            for place in 0..count {
-                *to.add(place) = *from.offset(free.at(place));
+            // SAFETY: place < count, step < steps.
+            unsafe {
+                let from = from.offset(contraction.at(step));
+                let to = to.add(step * width);
+                for place in places.clone() {
+                    *to.add(place) = *from.offset(free.at(place));
+                }
             }
         }
-        pad(count, steps, width, to);
     }
+    // SAFETY: by the caller's contract.
+    unsafe { pad(count, steps, width, to) };
 }
 
 /// Zeros where a panel has no places.

@@ -5,6 +5,8 @@
 //! its taps reach, as contiguous runs where the layout has them. This suits windows that step by one (with a dilated input or not):
 //! then every pixel serves every tap. Workers share samples.
 
+use std::ops::Range;
+
 use saddlepoint_compiler::plan::{BatchAxis, ConvSpec, SpatialAxis};
 
 use super::super::axes::{Axis, Index, Places};
@@ -40,6 +42,10 @@ pub(super) struct Fold {
     feature_step: usize,
     /// Runs of products whose places in the result are neighbours: how many such runs a line of taps has, and whether there are any.
     runs: Runs,
+    /// For each pixel of a line, which products of a line of taps reach the result.
+    inside: Vec<(usize, usize)>,
+    /// Pixels of a line all of whose products do.
+    whole: Range<usize>,
     /// Pixels of a piece: whole lines of the last axis.
     piece: usize,
 }
@@ -88,6 +94,10 @@ impl Fold {
             reversed,
         ];
         order.insert(if features_inner { 3 } else { 0 }, Axis { extent: features, strides: [spec.features.b] });
+        let inside: Vec<_> = (0..last.input).map(|pixel| products_inside(last, pixel)).collect();
+        let all = |products: &(usize, usize)| *products == (0, last.kernel);
+        let start = inside.iter().position(all).unwrap_or(0);
+        let whole = start..start + inside[start..].iter().take_while(|products| all(products)).count();
         let pixels = Index::in_order(axes.map(|axis| Axis { extent: axis.input, strides: [axis.x] }));
         let line = last.input;
         let products = kernel.padded(taps * features);
@@ -108,6 +118,8 @@ impl Fold {
             tap_step,
             feature_step,
             runs,
+            inside,
+            whole,
             piece: lines * line,
         }
     }
@@ -258,32 +270,48 @@ impl Fold {
     unsafe fn add_line(&self, sums: *const f32, padded: usize, out: *mut f32) {
         let c = &self.axes[2];
         let dilation = c.kernel_dilation as isize;
-        for pixel in 0..c.input {
-            // Where product 0, the last tap's, goes; product i goes i·dilation further.
-            let first = (pixel * c.input_dilation) as isize + c.pad_lo - (c.kernel as isize - 1) * dilation;
-            let from = if first < 0 { (-first as usize).div_ceil(c.kernel_dilation) } else { 0 };
-            let room = c.output as isize - first;
-            let to = if room <= 0 { 0 } else { (room as usize).div_ceil(c.kernel_dilation).min(c.kernel) };
-            if from >= to {
-                continue;
+        // Neighbouring pixels reach overlapping places. Adding those of every `apart`-th pixel first leaves time for a sum to be stored
+        // before it is loaded again.
+        let apart = ((c.kernel - 1) * c.kernel_dilation / c.input_dilation + 1).min(c.input);
+        let whole = match self.runs {
+            Runs::All if c.kernel * self.features == 4 => self.whole.clone(),
+            _ => 0..0,
+        };
+        let step = c.input_dilation as isize * c.out;
+        let origin = (c.pad_lo - (c.kernel as isize - 1) * dilation) * c.out;
+        for start in 0..apart {
+            let mut pixel = whole.start + start;
+            while pixel < whole.end {
+                // SAFETY: all products of these pixels reach the line.
+                unsafe { add_four(sums.add(pixel * padded), out.wrapping_offset(origin + pixel as isize * step)) };
+                pixel += apart;
             }
-            // SAFETY: products from..to reach places 0..output of the line.
-            unsafe {
-                let sums = sums.add(pixel * padded + from * self.tap_step);
-                let out = out.wrapping_offset((first + from as isize * dilation) * c.out);
-                match self.runs {
-                    Runs::All => add_run(sums, out, (to - from) * self.features),
-                    Runs::Taps => {
-                        for feature in 0..self.features {
-                            let out = out.wrapping_offset(feature as isize * self.feature_out);
-                            add_run(sums.add(feature * self.feature_step), out, to - from);
-                        }
-                    }
-                    Runs::None => {
-                        for tap in 0..to - from {
+        }
+        for start in 0..apart {
+            for pixel in (start..c.input).step_by(apart) {
+                if whole.contains(&pixel) {
+                    continue;
+                }
+                let (from, to) = self.inside[pixel];
+                let first = (pixel * c.input_dilation) as isize + c.pad_lo - (c.kernel as isize - 1) * dilation;
+                // SAFETY: products from..to reach places 0..output of the line.
+                unsafe {
+                    let sums = sums.add(pixel * padded + from * self.tap_step);
+                    let out = out.wrapping_offset((first + from as isize * dilation) * c.out);
+                    match self.runs {
+                        Runs::All => add_run(sums, out, (to - from) * self.features),
+                        Runs::Taps => {
                             for feature in 0..self.features {
-                                let at = tap as isize * dilation * c.out + feature as isize * self.feature_out;
-                                *out.wrapping_offset(at) += *sums.add(tap * self.tap_step + feature * self.feature_step);
+                                let out = out.wrapping_offset(feature as isize * self.feature_out);
+                                add_run(sums.add(feature * self.feature_step), out, to - from);
+                            }
+                        }
+                        Runs::None => {
+                            for tap in 0..to - from {
+                                for feature in 0..self.features {
+                                    let at = tap as isize * dilation * c.out + feature as isize * self.feature_out;
+                                    *out.wrapping_offset(at) += *sums.add(tap * self.tap_step + feature * self.feature_step);
+                                }
                             }
                         }
                     }
@@ -291,6 +319,18 @@ impl Fold {
             }
         }
     }
+}
+
+/// The products of a pixel, counted from the last tap of the last axis on, that reach places inside the result: product 0 goes to
+/// `first`, product i goes i·dilation further.
+fn products_inside(axis: &SpatialAxis, pixel: usize) -> (usize, usize) {
+    let reach = (axis.kernel as isize - 1) * axis.kernel_dilation as isize;
+    let first = (pixel * axis.input_dilation) as isize + axis.pad_lo - reach;
+    let before = |place: isize| -> usize {
+        if place <= first { 0 } else { ((place - first) as usize).div_ceil(axis.kernel_dilation).min(axis.kernel) }
+    };
+    let (from, to) = (before(0), before(axis.output as isize));
+    (from, to.max(from))
 }
 
 /// Where a pixel and a tap of an axis reach in the result, if inside.
@@ -310,16 +350,28 @@ unsafe fn add_run(from: *const f32, to: *mut f32, count: usize) {
     unsafe {
         let mut done = 0;
         while done + 4 <= count {
-            let numbers = from.add(done).cast::<[f32; 4]>().read_unaligned();
-            let place = to.add(done).cast::<[f32; 4]>();
-            let mut sums = place.read_unaligned();
-            sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
-            place.write_unaligned(sums);
+            add_four(from.add(done), to.add(done));
             done += 4;
         }
         while done < count {
             *to.add(done) += *from.add(done);
             done += 1;
         }
+    }
+}
+
+/// [`add_run`] of four.
+///
+/// # Safety
+/// As [`add_run`].
+#[inline(always)]
+unsafe fn add_four(from: *const f32, to: *mut f32) {
+    // SAFETY: by the caller's contract.
+    unsafe {
+        let numbers = from.cast::<[f32; 4]>().read_unaligned();
+        let place = to.cast::<[f32; 4]>();
+        let mut sums = place.read_unaligned();
+        sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+        place.write_unaligned(sums);
     }
 }

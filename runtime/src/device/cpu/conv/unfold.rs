@@ -5,7 +5,7 @@
 //! of the image is symmetrical in the two, so that the same code serves a convolution (pixels are outputs, taps the kernel's) and
 //! its weight gradient (pixels are the kernel's places, taps the outputs).
 
-use super::super::pack::copy;
+use std::ops::Range;
 
 /// One spatial axis: pixel p and tap t meet place p·`pixel_step` + t·`tap_step` − `pad`.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,8 @@ pub(super) struct Unfold {
     merged: bool,
     /// For each axis and pixel along it, the taps inside the image.
     inside: [Vec<(usize, usize)>; 3],
+    /// Pixels along the last axis all of whose taps are inside the image.
+    whole: Range<usize>,
 }
 
 impl Unfold {
@@ -70,8 +72,11 @@ impl Unfold {
         };
         let contiguous = channels.1 == 1 || channels.0 == 1;
         let merged = order == Order::ChannelsInner && contiguous && last == channels.0 as isize;
-        let inside = axes.map(|axis| (0..axis.pixels).map(|pixel| axis.inside(pixel)).collect());
-        Self { axes, images, channels, order, merged, inside }
+        let inside: [Vec<_>; 3] = axes.map(|axis| (0..axis.pixels).map(|pixel| axis.inside(pixel)).collect());
+        // Both ends of what is inside move one way as the pixel does.
+        let start = inside[2].iter().position(|&taps| taps == (0, axes[2].taps)).unwrap_or(0);
+        let whole = start..start + inside[2][start..].iter().take_while(|&&taps| taps == (0, axes[2].taps)).count();
+        Self { axes, images, channels, order, merged, inside, whole }
     }
 
     /// Pixels of all images.
@@ -85,7 +90,7 @@ impl Unfold {
     }
 
     /// For each place in a row over some taps: the tap along each axis, and the channel.
-    pub fn row(&self, taps: std::ops::Range<usize>) -> Vec<([usize; 3], usize)> {
+    pub fn row(&self, taps: Range<usize>) -> Vec<([usize; 3], usize)> {
         let split = |tap: usize| {
             let (rest, last) = (tap / self.axes[2].taps, tap % self.axes[2].taps);
             [rest / self.axes[1].taps, rest % self.axes[1].taps, last]
@@ -103,85 +108,117 @@ impl Unfold {
     /// # Safety
     /// `x` is the image view's base; ranges are within [`Unfold::pixels`] and [`Unfold::taps`]; `to` is writable for a row of taps ×
     /// channels at each of the pixels, which does not overlap the image.
-    pub unsafe fn fill(
+    pub unsafe fn fill(&self, x: *const f32, pixels: Range<usize>, taps: Range<usize>, to: *mut f32, width: usize) {
+        let [a, b, c] = &self.axes;
+        let (mut row, mut pixel) = (to, pixels.start);
+        while pixel < pixels.end {
+            let line = pixel / c.pixels;
+            let (image, line) = (line / (a.pixels * b.pixels), line % (a.pixels * b.pixels));
+            let first = pixel % c.pixels;
+            let along = first..c.pixels.min(first + pixels.end - pixel);
+            let x = x.wrapping_offset(image as isize * self.images.1);
+            pixel += along.len();
+            // SAFETY: a part of one line of pixels, of the rows asked for.
+            unsafe {
+                self.line(x, (line / b.pixels, line % b.pixels), along.clone(), &taps, row, width);
+                row = row.add(along.len() * width);
+            }
+        }
+    }
+
+    /// Writes the rows of pixels along one line.
+    ///
+    /// # Safety
+    /// As [`Unfold::fill`], with `x` the base of the pixels' image.
+    #[inline(always)]
+    unsafe fn line(
         &self,
         x: *const f32,
-        pixels: std::ops::Range<usize>,
-        taps: std::ops::Range<usize>,
-        to: *mut f32,
+        (pixel_a, pixel_b): (usize, usize),
+        pixels: Range<usize>,
+        taps: &Range<usize>,
+        rows: *mut f32,
         width: usize,
     ) {
         let [a, b, c] = &self.axes;
-        let length = taps.len() * self.channels.0;
-        let mut row = to;
-        let mut place = [
-            pixels.start / (a.pixels * b.pixels * c.pixels).max(1),
-            pixels.start / (b.pixels * c.pixels).max(1) % a.pixels.max(1),
-            pixels.start / c.pixels.max(1) % b.pixels.max(1),
-            pixels.start % c.pixels.max(1),
-        ];
-        for _ in pixels {
-            let inside = [self.inside[0][place[1]], self.inside[1][place[2]], self.inside[2][place[3]]];
-            let origin = place[0] as isize * self.images.1
-                + a.origin(place[1]) * a.stride
-                + b.origin(place[2]) * b.stride
-                + c.origin(place[3]) * c.stride;
-            // SAFETY: `window` reads only taps inside the image.
-            unsafe {
-                if (0..3).any(|axis| inside[axis] != (0, self.axes[axis].taps)) {
-                    std::slice::from_raw_parts_mut(row, length).fill(0.0);
+        let (inside_a, inside_b) = (self.inside[0][pixel_a], self.inside[1][pixel_b]);
+        // Pixels of which no tap of the line lies outside.
+        let start = self.whole.start.clamp(pixels.start, pixels.end);
+        let whole = start..self.whole.end.clamp(start, pixels.end);
+        let row = |pixel: usize| rows.wrapping_add((pixel - pixels.start) * width);
+        let lines_inside = inside_a == (0, a.taps) && inside_b == (0, b.taps);
+        let zeroed = if lines_inside { whole.clone() } else { pixels.start..pixels.start };
+        for pixel in (pixels.start..zeroed.start).chain(zeroed.end..pixels.end) {
+            // SAFETY: a row asked for.
+            unsafe { std::slice::from_raw_parts_mut(row(pixel), taps.len() * self.channels.0).fill(0.0) };
+        }
+        let origin = x.wrapping_offset(a.origin(pixel_a) * a.stride + b.origin(pixel_b) * b.stride);
+        for i in inside_a.0..inside_a.1 {
+            for j in inside_b.0..inside_b.1 {
+                let first = (i * b.taps + j) * c.taps;
+                let wanted = (taps.start.max(first), taps.end.min(first + c.taps));
+                if wanted.0 >= wanted.1 {
+                    continue;
                 }
-                self.window(x.wrapping_offset(origin), inside, &taps, row);
-                row = row.add(width);
-            }
-            place[3] += 1;
-            for axis in (1..4).rev() {
-                if place[axis] == self.axes[axis - 1].pixels {
-                    place[axis] = 0;
-                    place[axis - 1] += 1;
+                let wanted = (wanted.0 - first, wanted.1 - first);
+                let skipped = (first + wanted.0 - taps.start, taps.len());
+                let at = (i * a.tap_step) as isize * a.stride + (j * b.tap_step) as isize * b.stride;
+                let line = origin.wrapping_offset(at);
+                // SAFETY: taps of pixels inside the image, and their rows.
+                unsafe {
+                    self.runs(line, whole.clone(), wanted, row(whole.start), width, skipped);
+                    for pixel in (pixels.start..whole.start).chain(whole.end..pixels.end) {
+                        let inside = self.inside[2][pixel];
+                        let (from, to) = (wanted.0.max(inside.0), wanted.1.min(inside.1));
+                        if from < to {
+                            let skipped = (skipped.0 + from - wanted.0, skipped.1);
+                            self.runs(line, pixel..pixel + 1, (from, to), row(pixel), width, skipped);
+                        }
+                    }
                 }
             }
         }
     }
 
-    /// Writes the taps of one window that are inside the image and wanted.
+    /// Writes taps `from..to` of one line of taps, all inside the image, for some pixels of a line. `skipped` says how many taps of the
+    /// row come before, and how many there are in all.
     ///
     /// # Safety
-    /// As [`Unfold::fill`]; `x` is where the window's first tap lies, which may be outside the image.
+    /// As [`Unfold::fill`], with `line` where tap 0 of a pixel at the image's edge would lie.
     #[inline(always)]
-    unsafe fn window(&self, x: *const f32, inside: [(usize, usize); 3], taps: &std::ops::Range<usize>, row: *mut f32) {
-        let [a, b, c] = &self.axes;
-        let step = |axis: &WindowAxis| axis.tap_step as isize * axis.stride;
-        let (step_a, step_b, step_c) = (step(a), step(b), step(c));
-        for i in inside[0].0..inside[0].1 {
-            for j in inside[1].0..inside[1].1 {
-                let line = (i * b.taps + j) * c.taps;
-                let start = (line + inside[2].0).max(taps.start);
-                let end = (line + inside[2].1).min(taps.end);
-                if start >= end {
-                    continue;
+    unsafe fn runs(
+        &self,
+        line: *const f32,
+        pixels: Range<usize>,
+        (from, to): (usize, usize),
+        row: *mut f32,
+        width: usize,
+        skipped: (usize, usize),
+    ) {
+        let c = &self.axes[2];
+        let tap = c.tap_step as isize * c.stride;
+        let pixel = c.pixel_step as isize * c.stride;
+        let start = line.wrapping_offset(c.origin(pixels.start) * c.stride + from as isize * tap);
+        let (count, channels) = (pixels.len(), self.channels.0);
+        // SAFETY: by the caller's contract.
+        unsafe {
+            match self.order {
+                Order::ChannelsInner if self.merged => {
+                    let length = (to - from) * channels;
+                    copy_runs(start, (pixel, 1), row.add(skipped.0 * channels), width, count, length);
                 }
-                let at = i as isize * step_a + j as isize * step_b + (start - line) as isize * step_c;
-                // SAFETY: these taps are inside the image; places in the row are below taps × channels.
-                unsafe {
-                    let from = x.wrapping_offset(at);
-                    let first = start - taps.start;
-                    match self.order {
-                        Order::ChannelsInner if self.merged => {
-                            copy(from, row.add(first * self.channels.0), (end - start) * self.channels.0);
-                        }
-                        Order::ChannelsInner => {
-                            for tap in 0..end - start {
-                                let from = from.wrapping_offset(tap as isize * step_c);
-                                strided(from, self.channels.1, row.add((first + tap) * self.channels.0), self.channels.0);
-                            }
-                        }
-                        Order::TapsInner => {
-                            for channel in 0..self.channels.0 {
-                                let from = from.wrapping_offset(channel as isize * self.channels.1);
-                                strided(from, step_c, row.add(channel * taps.len() + first), end - start);
-                            }
-                        }
+                Order::ChannelsInner => {
+                    for position in 0..to - from {
+                        let start = start.wrapping_offset(position as isize * tap);
+                        let row = row.add((skipped.0 + position) * channels);
+                        copy_runs(start, (pixel, self.channels.1), row, width, count, channels);
+                    }
+                }
+                Order::TapsInner => {
+                    for channel in 0..channels {
+                        let start = start.wrapping_offset(channel as isize * self.channels.1);
+                        let row = row.add(channel * skipped.1 + skipped.0);
+                        copy_runs(start, (pixel, tap), row, width, count, to - from);
                     }
                 }
             }
@@ -189,20 +226,61 @@ impl Unfold {
     }
 }
 
-/// Gathers evenly spaced numbers.
+/// Copies `count` runs of `length` numbers, which lie at `(run, number)` apart, to rows `width` apart.
 ///
 /// # Safety
-/// `from` is readable at the places, `to` writable for `count`; they do not overlap.
+/// The runs are readable and the rows writable; they do not overlap.
 #[inline(always)]
-unsafe fn strided(from: *const f32, stride: isize, to: *mut f32, count: usize) {
+unsafe fn copy_runs(
+    from: *const f32,
+    (run, number): (isize, isize),
+    to: *mut f32,
+    width: usize,
+    count: usize,
+    length: usize,
+) {
     // SAFETY: by the caller's contract.
     unsafe {
-        if stride == 1 {
-            copy(from, to, count);
-        } else {
+        if number != 1 && length > 1 {
             for i in 0..count {
-                *to.add(i) = *from.wrapping_offset(i as isize * stride);
+                let (from, to) = (from.wrapping_offset(i as isize * run), to.add(i * width));
+                for j in 0..length {
+                    *to.add(j) = *from.wrapping_offset(j as isize * number);
+                }
             }
+            return;
+        }
+        match length {
+            1 => copy_short::<1>(from, run, to, width, count),
+            2 => copy_short::<2>(from, run, to, width, count),
+            3 => copy_short::<3>(from, run, to, width, count),
+            4 => copy_short::<4>(from, run, to, width, count),
+            5 => copy_short::<5>(from, run, to, width, count),
+            6 => copy_short::<6>(from, run, to, width, count),
+            8 => copy_short::<8>(from, run, to, width, count),
+            9 => copy_short::<9>(from, run, to, width, count),
+            12 => copy_short::<12>(from, run, to, width, count),
+            16 => copy_short::<16>(from, run, to, width, count),
+            _ => {
+                for i in 0..count {
+                    std::ptr::copy_nonoverlapping(from.wrapping_offset(i as isize * run), to.add(i * width), length);
+                }
+            }
+        }
+    }
+}
+
+/// [`copy_runs`] of a length that the compiler knows.
+///
+/// # Safety
+/// As [`copy_runs`].
+#[inline(always)]
+unsafe fn copy_short<const LENGTH: usize>(from: *const f32, run: isize, to: *mut f32, width: usize, count: usize) {
+    for i in 0..count {
+        // SAFETY: by the caller's contract.
+        unsafe {
+            let numbers = from.wrapping_offset(i as isize * run).cast::<[f32; LENGTH]>().read_unaligned();
+            to.add(i * width).cast::<[f32; LENGTH]>().write_unaligned(numbers);
         }
     }
 }
