@@ -4,7 +4,8 @@
 //! whenever it is opened, so nothing about randomness has to be stored. Streams are unrelated to each other: a stream's key and
 //! upper counter are themselves Philox outputs, keyed by the seed, at the stream's own position.
 //!
-//! Draws inside compiled programs come from the same generator under [`Stream::Program`], equal integers on every device.
+//! Draws inside compiled programs come from the same generator: [`Stream::key`] of [`Stream::Program`] and
+//! [`Stream::FixedNoise`] gives the two words that take the seed's place in a program's key, equal integers on every device.
 
 use std::convert::Infallible;
 
