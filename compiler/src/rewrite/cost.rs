@@ -64,7 +64,7 @@ impl Rates {
         self.estimate(&node.op, &operands, &node.ty.shape, bytes_of(graph, id), products)
     }
 
-    fn estimate(&self, op: &Op, operands: &[(&[usize], u64)], shape: &[usize], written: u64, products: u64) -> Cost {
+    pub(crate) fn estimate(&self, op: &Op, operands: &[(&[usize], u64)], shape: &[usize], written: u64, products: u64) -> Cost {
         let out = count(shape);
         let read: u64 = operands.iter().map(|o| o.1).sum();
         let input = operands.first().map_or(0, |o| count(o.0));
@@ -110,7 +110,7 @@ pub fn graph_flops(graph: &Graph) -> u64 {
     Rates::CPU.graph(graph).products
 }
 
-fn count(shape: &[usize]) -> u64 {
+pub(crate) fn count(shape: &[usize]) -> u64 {
     shape.iter().map(|n| *n as u64).product()
 }
 
@@ -124,7 +124,7 @@ fn bytes_of(graph: &Graph, id: NodeId) -> u64 {
 }
 
 /// Operations of a product: two a multiply-add that does not meet an inserted zero.
-fn products(op: &Op, a: &[usize], b: &[usize], out: &[usize]) -> u64 {
+pub(crate) fn products(op: &Op, a: &[usize], b: &[usize], out: &[usize]) -> u64 {
     match op {
         Op::Dot(dims) => 2 * count(out) * dims.lhs_contract.iter().map(|i| a[*i] as u64).product::<u64>(),
         Op::Conv(dims) => {

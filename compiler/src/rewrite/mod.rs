@@ -5,7 +5,7 @@
 //!
 //! - [`stabilise`](mod@stabilise): mandatory, and before differentiation ([`stabilise_expr`]);
 //! - [`rules`]: graph rules that always pay, to a fixpoint;
-//! - equality saturation over the whole program, from which the cheapest program found is taken.
+//! - [`saturation`]: equality saturation over the whole program, from which the cheapest program found is taken.
 //!
 //! **Invariant:** nothing here depends on time, on hash order or on the process: the same graph and [`Options`] give the same
 //! graph and the same report.
@@ -15,6 +15,7 @@ mod options;
 mod report;
 pub mod rewriter;
 pub mod rules;
+pub mod saturation;
 pub mod stabilise;
 
 pub use cost::graph_flops;
@@ -48,7 +49,27 @@ pub fn optimise(graph: &Graph, options: &Options) -> Result<(Graph, Report)> {
     current = stage(&mut report, "graph rules", &current, |graph, fired| {
         rewriter::to_fixpoint(graph, &rules, options.rounds, fired)
     })?;
-    Ok((current, report))
+    if options.level < Level::Full {
+        return Ok((current, report));
+    }
+    let mut notes = Vec::new();
+    let searched = stage(&mut report, "equality saturation", &current, |graph, fired| {
+        let (found, learnt, facts) = saturation::search(graph, &saturation::rules::all(), options, &Rates::CPU)?;
+        *fired = learnt;
+        let ended = if facts.saturated { "saturated" } else { "stopped" };
+        notes.push(format!("{ended} after {} rounds, {} e-nodes in {} classes", facts.iterations, facts.nodes, facts.classes));
+        notes.push(format!("extraction tried {} choices and kept {}", facts.tried, facts.kept));
+        Ok(found)
+    })?;
+    if let Some(stage) = report.stages.last_mut() {
+        stage.notes = notes;
+    }
+    let tidied = stage(&mut report, "graph rules, again", &searched, |graph, fired| {
+        let out = rewriter::to_fixpoint(graph, &rules, options.rounds, fired)?;
+        // The search leaves a program that is no worse than its input; so must this.
+        Ok(if Rates::CPU.graph(&out).time <= Rates::CPU.graph(&searched).time { out } else { searched.clone() })
+    })?;
+    Ok((tidied, report))
 }
 
 /// Runs one stage and records it.

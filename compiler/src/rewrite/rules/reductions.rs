@@ -27,14 +27,14 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "reduce-of-reduce",
         equation: "sum(sum(x)) = sum(x);  max(max(x)) = max(x)",
-        holds: "up to the order of summation; the inner one has no other use",
+        holds: "up to the order of summation, and NaN aside for max; the inner one has no other use",
         roots: REDUCTIONS,
         apply: of_reduction,
     },
     Rule {
         name: "reduce-of-transpose",
         equation: "sum(transpose(x)) = transpose(sum(x)); the same for max; full sums of reshapes",
-        holds: "up to the order of summation",
+        holds: "up to the order of summation, and NaN aside for max",
         roots: REDUCTIONS,
         apply: of_rearranged,
     },
