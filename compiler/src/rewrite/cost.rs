@@ -64,7 +64,14 @@ impl Rates {
         self.estimate(&node.op, &operands, &node.ty.shape, bytes_of(graph, id), products)
     }
 
-    pub(crate) fn estimate(&self, op: &Op, operands: &[(&[usize], u64)], shape: &[usize], written: u64, products: u64) -> Cost {
+    pub(crate) fn estimate(
+        &self,
+        op: &Op,
+        operands: &[(&[usize], u64)],
+        shape: &[usize],
+        written: u64,
+        products: u64,
+    ) -> Cost {
         let out = count(shape);
         let read: u64 = operands.iter().map(|o| o.1).sum();
         let input = operands.first().map_or(0, |o| count(o.0));

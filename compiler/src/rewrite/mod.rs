@@ -57,7 +57,10 @@ pub fn optimise(graph: &Graph, options: &Options) -> Result<(Graph, Report)> {
         let (found, learnt, facts) = saturation::search(graph, &saturation::rules::all(), options, &Rates::CPU)?;
         *fired = learnt;
         let ended = if facts.saturated { "saturated" } else { "stopped" };
-        notes.push(format!("{ended} after {} rounds, {} e-nodes in {} classes", facts.iterations, facts.nodes, facts.classes));
+        notes.push(format!(
+            "{ended} after {} rounds, {} e-nodes in {} classes",
+            facts.iterations, facts.nodes, facts.classes
+        ));
         notes.push(format!("extraction tried {} choices and kept {}", facts.tried, facts.kept));
         Ok(found)
     })?;

@@ -287,11 +287,12 @@ fn log_sum_exp(r: &mut Rewriter, x: NodeId, axes: &[usize]) -> Result<Option<Nod
 /// Whether x is a − max(a) in some way of writing it.
 fn is_shifted_by_maximum(r: &Rewriter, x: NodeId) -> bool {
     let Some((a, b)) = r.operands_of(x, OpKind::Add) else { return false };
-    [a, b].into_iter().any(|side| {
-        let Some(mut id) = r.operand_of(side, OpKind::Neg) else { return false };
+    [a, b].into_iter().any(|mut id| {
+        let mut negative = false;
         loop {
             match r.view(id) {
-                Some((Op::ReduceMax(_), _)) => return true,
+                Some((Op::ReduceMax(_), _)) => return negative,
+                Some((Op::Neg, args)) => (negative, id) = (!negative, args[0]),
                 Some((op, args)) if is_move(op) || matches!(op, Op::StopGrad) => id = args[0],
                 _ => return false,
             }

@@ -82,7 +82,9 @@ const CASES: &[Case] = &[
             s.out(&y.add(&s.input(&format!("x{}", y.id().0), &[s.n])));
         }
         let d = s.b.full(-1.25, &[s.n]);
-        for y in [c.add(&d), c.mul(&d), c.div(&d), c.max(&d), c.lt(&d).select(&c, &d), c.eq(&c).cast(DType::F32), d.softplus()] {
+        for y in
+            [c.add(&d), c.mul(&d), c.div(&d), c.max(&d), c.lt(&d).select(&c, &d), c.eq(&c).cast(DType::F32), d.softplus()]
+        {
             s.out(&y);
         }
         s.out(&d.cast(DType::I32).neg().add(&s.b.i32(4)).cast(DType::F32));
@@ -280,6 +282,9 @@ const CASES: &[Case] = &[
         s.out(&x.dot(&v.broadcast(&[s.m, s.n, s.k], &[0]), dot(&[1], &[0])));
         s.out(&v.broadcast(&[s.k, s.m], &[1]).dot(&x, dot(&[1], &[1])));
         s.out(&v.broadcast(&[s.n, s.m], &[1]).dot(&x, dot(&[0], &[0])));
+        // Large enough for the sum to pay.
+        let wide = s.input("wide", &[64, s.k, 64]);
+        s.out(&wide.dot(&v.broadcast(&[64, s.m, 64], &[1]), dot(&[0, 2], &[0, 2])));
         let batched = DotDims { lhs_batch: vec![0], rhs_batch: vec![0], lhs_contract: vec![2], rhs_contract: vec![1] };
         s.out(&v.broadcast(&[s.n, s.k, s.m], &[2]).dot(&x, batched));
     }),

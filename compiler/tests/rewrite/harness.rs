@@ -57,7 +57,13 @@ pub fn values<T: Float>(slots: &[Slot], random: &mut Random, extremes: &[f64]) -
     out
 }
 
-fn compare<T: Float>(left: &Outcome<T>, right: &Outcome<T>, tolerance: f64, promise: Promise) -> Result<(), String> {
+fn compare<T: Float>(
+    left: &Outcome<T>,
+    right: &Outcome<T>,
+    tolerance: f64,
+    floor: f64,
+    promise: Promise,
+) -> Result<(), String> {
     assert_eq!(left.outputs.len(), right.outputs.len());
     for ((name, a), (other, b)) in left.outputs.iter().zip(&right.outputs) {
         assert_eq!(name, other);
@@ -67,7 +73,8 @@ fn compare<T: Float>(left: &Outcome<T>, right: &Outcome<T>, tolerance: f64, prom
         let (a, b) = (a.to_f64s(), b.to_f64s());
         let scale = a.iter().filter(|v| v.is_finite()).fold(0.0, |m: f64, v| m.max(v.abs()));
         for (i, (x, y)) in a.iter().zip(&b).enumerate() {
-            let same = x == y || (x.is_nan() && y.is_nan()) || (x.is_finite() && (x - y).abs() <= tolerance * (scale + 1e-30));
+            let same =
+                x == y || (x.is_nan() && y.is_nan()) || (x.is_finite() && (x - y).abs() <= tolerance * (scale + floor));
             if !same && (x.is_finite() || promise == Promise::Everywhere) {
                 return Err(format!("{name}[{i}]: {x:e} became {y:e}"));
             }
@@ -78,29 +85,30 @@ fn compare<T: Float>(left: &Outcome<T>, right: &Outcome<T>, tolerance: f64, prom
 
 /// Whether two graphs with the same slots compute the same, on random values and on `extremes`.
 pub fn agree(left: &Graph, right: &Graph, extremes: &[f64], promise: Promise) -> Result<(), String> {
-    agree_within(left, right, extremes, promise, 1e-6, 1e-5)
+    agree_within(left, right, extremes, promise, [1e-6, 1e-5], 1e-30)
 }
 
-/// [`agree`] with tolerances relative to the largest value of each output.
+/// [`agree`] with tolerances in f64 and f32, relative to the largest value of each output plus `floor`.
 pub fn agree_within(
     left: &Graph,
     right: &Graph,
     extremes: &[f64],
     promise: Promise,
-    double: f64,
-    single: f64,
+    [double, single]: [f64; 2],
+    floor: f64,
 ) -> Result<(), String> {
     if left.inputs != right.inputs || left.states != right.states {
         return Err("slots changed".into());
     }
     for round in 0..6 {
         let (mut random, extremes) = (Random(round), if round < 3 { &[][..] } else { extremes });
-        let (inputs, states) = (values::<f64>(&left.inputs, &mut random, extremes), values(&left.states, &mut random, extremes));
+        let (inputs, states) =
+            (values::<f64>(&left.inputs, &mut random, extremes), values(&left.states, &mut random, extremes));
         let run = |g: &Graph| interpret::<f64>(g, &inputs, &states).map_err(|e| e.to_string());
-        compare(&run(left)?, &run(right)?, double, promise).map_err(|e| format!("f64, round {round}: {e}"))?;
+        compare(&run(left)?, &run(right)?, double, floor, promise).map_err(|e| format!("f64, round {round}: {e}"))?;
         let narrow = |v: &[Value<f64>]| v.iter().map(|v| v.convert::<f32>()).collect::<Vec<_>>();
         let run = |g: &Graph| interpret::<f32>(g, &narrow(&inputs), &narrow(&states)).map_err(|e| e.to_string());
-        compare(&run(left)?, &run(right)?, single, promise).map_err(|e| format!("f32, round {round}: {e}"))?;
+        compare(&run(left)?, &run(right)?, single, floor, promise).map_err(|e| format!("f32, round {round}: {e}"))?;
     }
     Ok(())
 }

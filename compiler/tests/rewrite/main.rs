@@ -2,4 +2,7 @@
 
 mod graph_rules;
 mod harness;
+mod random;
+mod search_rules;
 mod stabilisation;
+mod turns;

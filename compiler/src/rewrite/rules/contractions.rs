@@ -3,6 +3,7 @@
 use super::broadcasts::broadcast_of;
 use crate::Result;
 use crate::ir::{DotDims, NodeId, Op, OpKind};
+use crate::rewrite::cost::Rates;
 use crate::rewrite::rewriter::{Rewriter, Rule};
 
 use OpKind::*;
@@ -18,7 +19,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "dot-of-broadcast",
         equation: "dot(broadcast(a), b) = broadcast(dot(a, sum(b))), summed over axes along which a repeats",
-        holds: "up to the order of summation",
+        holds: "up to the order of summation; only where the sum costs less than it saves",
         roots: &[Dot],
         apply: of_broadcast,
     },
@@ -100,6 +101,14 @@ fn of_broadcast(r: &mut Rewriter, op: &Op, args: &[NodeId]) -> Result<Option<Nod
         let product = r.add(Op::Dot(inner), &operands)?;
         // Repeated free axes come back as a broadcast of the result.
         let ty = crate::ir::infer::infer(&r.graph, op, args)?;
+        // The sum may cost more than a tiny product saves.
+        if !summed.is_empty() {
+            let whole = r.insert(op.clone(), args)?;
+            let cost = |id| Rates::CPU.node(&r.graph, id).time;
+            if cost(product) + cost(other) >= cost(whole) {
+                continue;
+            }
+        }
         let frees = [
             DotDims::free(r.ty(args[0]).rank(), &dims.lhs_batch, &dims.lhs_contract),
             DotDims::free(r.ty(args[1]).rank(), &dims.rhs_batch, &dims.rhs_contract),

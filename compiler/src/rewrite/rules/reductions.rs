@@ -65,7 +65,8 @@ fn with_axes(op: &Op, axes: Vec<usize>) -> Op {
 fn unit_axes(r: &mut Rewriter, op: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {
     let (axes, shape) = (axes_of(op), r.shape(args[0]));
     let dropped: Vec<usize> = axes.iter().copied().filter(|a| shape[*a] == 1).collect();
-    if dropped.is_empty() {
+    // A full reduction drops them anyway, and is better off without a reshape.
+    if dropped.is_empty() || (axes.len() == shape.len() && dropped.len() < axes.len()) {
         return Ok(None);
     }
     let kept: Vec<usize> = (0..shape.len()).filter(|a| !dropped.contains(a)).collect();

@@ -133,7 +133,8 @@ impl Table {
 /// Cost of one e-node, from the types of its operands.
 fn cost(egraph: &Programs, id: Id, term: &Term, rates: &Rates) -> u64 {
     let Some(op) = term.op() else { return 0 };
-    let operands: Vec<(&[usize], u64)> = term.args.iter().map(|a| (&egraph[*a].data.ty.shape[..], read(egraph, *a))).collect();
+    let operands: Vec<(&[usize], u64)> =
+        term.args.iter().map(|a| (&egraph[*a].data.ty.shape[..], read(egraph, *a))).collect();
     let shape = &egraph[id].data.ty.shape;
     let products = match op {
         Op::Dot(_) | Op::Conv(_) => products(op, operands[0].0, operands[1].0, shape),

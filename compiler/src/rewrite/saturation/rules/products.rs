@@ -100,7 +100,8 @@ fn sum_of_dot(v: &View, op: &Op, args: &[Id]) -> Vec<Side> {
 
 /// Multiply-adds of a product over these operands.
 fn work(v: &View, a: Id, b: Id, d: &DotDims) -> usize {
-    let other: usize = DotDims::free(v.ty(b).rank(), &d.rhs_batch, &d.rhs_contract).iter().map(|i| v.ty(b).shape[*i]).product();
+    let other: usize =
+        DotDims::free(v.ty(b).rank(), &d.rhs_batch, &d.rhs_contract).iter().map(|i| v.ty(b).shape[*i]).product();
     v.elements(a) * other
 }
 

@@ -1,0 +1,81 @@
+//! Random programs: before and after agree, cost never rises, and the result depends on nothing but the program.
+
+use saddlepoint_compiler::ir::interpret::{Value, interpret};
+use saddlepoint_compiler::rewrite::cost::Rates;
+use saddlepoint_compiler::rewrite::{Level, Options, optimise, stabilise};
+use saddlepoint_compiler::testing::{self, compare, random_program};
+
+#[test]
+fn random_programs_keep_their_meaning_and_never_cost_more() {
+    for seed in 0..1000 {
+        let program = random_program(seed, &testing::Options::default());
+        let before = interpret::<f64>(&program.graph, &widened(&program.inputs), &widened(&program.states)).unwrap();
+        for level in [Level::Off, Level::GraphRules, Level::Full] {
+            let (graph, report) = optimise(&program.graph, &Options::at(level)).unwrap();
+            let cost = |g: &saddlepoint_compiler::ir::Graph| Rates::CPU.graph(g).time;
+            // Stabilisation is not chosen by cost; everything else is.
+            let allowed = cost(&program.graph).max(cost(&stabilise(&program.graph).unwrap()));
+            assert!(cost(&graph) <= allowed, "seed {seed}, {level:?}: {report}\n{}", program.graph);
+            let after = interpret::<f64>(&graph, &widened(&program.inputs), &widened(&program.states)).unwrap();
+            for ((name, a), (_, b)) in before.outputs.iter().zip(&after.outputs) {
+                close(&a.to_f64s(), &b.to_f64s())
+                    .unwrap_or_else(|e| panic!("seed {seed}, {level:?}, {name}: {e}\n{report}"));
+            }
+            let machine = interpret::<f32>(&graph, &program.inputs, &program.states).unwrap();
+            compare(&program, &machine)
+                .unwrap_or_else(|e| panic!("seed {seed}, {level:?}: {e}\n{report}\n{}", program.graph));
+        }
+    }
+}
+
+/// Folded constants are f32 in both precisions, so f64 results agree to f32's precision only.
+fn close(a: &[f64], b: &[f64]) -> Result<(), String> {
+    let scale = a.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
+    match a.iter().zip(b).find(|(x, y)| (*x - *y).abs() > 1e-5 * scale) {
+        Some((x, y)) => Err(format!("{x:e} became {y:e}")),
+        None => Ok(()),
+    }
+}
+
+fn widened(values: &[Value<f32>]) -> Vec<Value<f64>> {
+    values.iter().map(Value::convert).collect()
+}
+
+#[test]
+fn the_same_program_gives_the_same_text() {
+    for seed in 0..10 {
+        let program = random_program(seed, &testing::Options::default());
+        let text = || {
+            let (graph, report) = optimise(&program.graph, &Options::default()).unwrap();
+            format!("{graph}\n{report}")
+        };
+        assert_eq!(text(), text());
+    }
+}
+
+/// Prints what another process must print as well; run by the test below.
+#[test]
+fn print_optimised_programs() {
+    if std::env::var_os("SADDLEPOINT_PRINT").is_some() {
+        for seed in 0..5 {
+            let program = random_program(seed, &testing::Options::default());
+            let (graph, report) = optimise(&program.graph, &Options::default()).unwrap();
+            println!("{graph}\n{report}");
+        }
+    }
+}
+
+#[test]
+fn two_processes_give_the_same_text() {
+    let text = || {
+        let program = std::env::current_exe().unwrap();
+        let args = ["random::print_optimised_programs", "--exact", "--nocapture", "--test-threads=1"];
+        let output = std::process::Command::new(program).args(args).env("SADDLEPOINT_PRINT", "1").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with("test result")).collect();
+        lines.join("\n")
+    };
+    let first = text();
+    assert!(first.contains("equality saturation"), "{first}");
+    assert_eq!(first, text());
+}
