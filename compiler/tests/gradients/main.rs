@@ -5,3 +5,4 @@ mod composites;
 mod golden;
 mod kinks;
 mod ops;
+mod random;
