@@ -156,3 +156,19 @@ fn gradient_penalty_of_a_smooth_critic() {
         },
     ));
 }
+
+#[test]
+fn sums_weighted_along_an_axis() {
+    // The cotangent of the sum is a broadcast that is broadcast again.
+    check(&case("weighted sums", vec![numbers(&[2, 3, 4], 1), numbers(&[4], 2), numbers(&[3], 3)], |_, a| {
+        let sums = a[0].sum(&[0]);
+        let by_columns = sums.mul(&a[1].broadcast(&[3, 4], &[1])).sum_all();
+        let by_rows = sums.mul(&a[2].broadcast(&[3, 4], &[0])).sum_all();
+        by_columns.add(&by_rows)
+    }));
+    check(&case("weighted once", vec![numbers(&[2, 3, 4], 1), numbers(&[4], 2)], |b, a| {
+        let sums = a[0].sin().sum(&[0]);
+        let y = sums.mul(&a[1].broadcast(&[3, 4], &[1])).sum_all();
+        gradients(b, &[(y, b.f32(1.0))], &a[..1])[0].clone()
+    }));
+}

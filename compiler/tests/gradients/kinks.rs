@@ -29,6 +29,15 @@ fn ties_and_kinks() {
 }
 
 #[test]
+fn constant_cotangents() {
+    // Factors of 1 and −1 are left out of products; the signs must stay.
+    assert_eq!(gradient(&[1.0, 3.0], |x| x.mul(&x.scale(2.0)).neg()), [-4.0, -12.0]);
+    assert_eq!(gradient(&[1.0, 3.0], |x| x.scale(2.0).mul(x).neg().neg()), [4.0, 12.0]);
+    assert_eq!(gradient(&[1.0, 3.0], |x| x.scale(-1.0).add(&x.scale(0.0))), [-1.0, -1.0]);
+    assert_eq!(gradient(&[2.0], |x| x.neg().exp().ln()), [-1.0]);
+}
+
+#[test]
 fn stopped() {
     // Straight through: the value of floor, the gradient of the identity.
     assert_eq!(gradient(&[0.3, 1.7], |x| x.add(&x.floor().sub(x).stop_grad()).square()), [0.0, 2.0]);

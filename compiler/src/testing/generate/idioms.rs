@@ -1,7 +1,8 @@
 //! Growth by what real programs are made of: several ops at once in the combinations that fusion and rewriting look for.
 
 use super::Generator;
-use crate::ir::{DType, DotDims, NodeId, Op};
+use crate::autodiff::gradients_where_reached;
+use crate::ir::{Builder, DType, DotDims, Graph, Node, NodeId, Op};
 use std::f64::consts::TAU;
 
 impl Generator {
@@ -155,5 +156,38 @@ impl Generator {
         let step = self.scaled(step, -0.1)?;
         let w = self.of(DType::F32, &shape)?;
         self.add(Op::Add, &[w, step])
+    }
+
+    /// Gradients of a value with respect to a few that it depends on: masks, windows and contractions in the forms that rules
+    /// write, with the sharing between forward and backward that only whole gradients have.
+    pub(super) fn derivative(&mut self) -> Option<NodeId> {
+        let y = self.pick_float()?;
+        let shape = self.shape_of(y);
+        let cotangent = if self.rng.chance(40) { self.full(1.0, &shape)? } else { self.of(DType::F32, &shape)? };
+        let graph = &self.program.graph;
+        let mut cone = vec![false; graph.nodes.len()];
+        cone[y.index()] = true;
+        for id in graph.ids().rev() {
+            if cone[id.index()] {
+                graph.node(id).args.iter().for_each(|a| cone[a.index()] = true);
+            }
+        }
+        let wanted = |id: &NodeId| *id < y && cone[id.index()] && graph.ty(*id).dtype == DType::F32;
+        let floats: Vec<NodeId> = graph.ids().filter(wanted).collect();
+        let builder = Builder::from_graph(graph.clone());
+        let wrt: Vec<_> = (0..3).filter_map(|_| self.rng.choose(&floats)).map(|id| builder.expr(*id)).collect();
+        let found = gradients_where_reached(&builder, &[(builder.expr(y), builder.expr(cotangent))], &wrt);
+        let found = found.into_iter().flatten().map(|g| g.id()).next()?;
+        // The appended nodes are taken over one by one, so that the rules for all nodes hold of them as well; or none is.
+        let before = self.program.graph.nodes.len();
+        let appended: Vec<Node> = builder.with_graph(|g: &Graph| g.nodes[before..].to_vec());
+        let fits = appended.len() <= 2 * self.options.nodes;
+        match fits && appended.into_iter().all(|Node { op, args, .. }| self.add(op, &args).is_some()) {
+            true => Some(found),
+            false => {
+                self.truncate(before);
+                None
+            }
+        }
     }
 }

@@ -40,6 +40,8 @@ pub struct Options {
     pub integer_results: bool,
     /// In how many of a hundred growth steps a whole idiom (dense layer, softmax, batch norm, …) is added, not one op.
     pub idioms: usize,
+    /// Into how many of a hundred programs gradients of a value are added, and into how many of those again.
+    pub derivatives: usize,
 }
 
 impl Default for Options {
@@ -55,6 +57,7 @@ impl Default for Options {
             without: Vec::new(),
             integer_results: true,
             idioms: 20,
+            derivatives: 40,
         }
     }
 }
@@ -105,6 +108,8 @@ impl Generator {
                 self.grow(kind);
             }
         }
+        // Gradients of gradients as well.
+        while self.rng.chance(self.options.derivatives) && self.derivative().is_some() {}
         self.finish();
     }
 
@@ -142,6 +147,14 @@ impl Generator {
         }
         self.exact.push(is_exact(&self.program.graph, id, &self.exact));
         Some(id)
+    }
+
+    /// Takes back all nodes from this number on.
+    fn truncate(&mut self, nodes: usize) {
+        self.program.graph.nodes.truncate(nodes);
+        self.traces.double.truncate(nodes);
+        self.traces.single.truncate(nodes);
+        self.exact.truncate(nodes);
     }
 
     /// Records the node's values if they are acceptable.

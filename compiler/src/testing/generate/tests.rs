@@ -84,6 +84,16 @@ fn programs_have_several_outputs_writes_and_shared_values() {
 }
 
 #[test]
+fn gradients_are_among_them() {
+    let longer = |options: &Options| {
+        let nodes = |seed| random_program(seed, options).graph.nodes.len();
+        (0..100).filter(|seed| nodes(*seed) > options.nodes + 12).count()
+    };
+    let (with, without) = (Options::default(), Options { derivatives: 0, ..Options::default() });
+    assert!(longer(&with) > longer(&without) + 10, "{} against {}", longer(&with), longer(&without));
+}
+
+#[test]
 fn unwanted_ops_stay_away() {
     let options =
         Options { without: vec![OpKind::Conv, OpKind::Gather, OpKind::Tanh], integer_results: false, ..Options::default() };
