@@ -340,12 +340,6 @@ pub enum Function {
         /// Index of the net.
         net: usize,
     },
-
-    /// A Rust function over the compiler's `Expr`, by its index in the model's table of paths
-    Rust {
-        /// Index.
-        path: usize,
-    },
 }
 
 /// What is derived from a divergence's f.

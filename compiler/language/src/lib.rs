@@ -13,6 +13,7 @@ mod diagnostic;
 mod evaluate;
 pub mod function;
 mod resolve;
+mod signature;
 pub mod target;
 pub mod tree;
 pub mod types;
@@ -23,7 +24,7 @@ pub use evaluate::{Evaluation, Mode};
 pub use function::{DivergencePart, Function};
 pub use resolve::{
     Attributes, Const, Field, Given, Group, Hyper, Init, Latent, Net, Optimiser, OptimiserSpec, Output, Phase, Player,
-    Resolved, Train, Type, Updated,
+    Resolved, Train, Type, Updated, check,
 };
 pub use target::{Call, Layer, Target, Typed, TypesOnly};
 pub use tree::Model;

@@ -68,6 +68,11 @@ pub trait Target {
     /// `grad(y, v)`: the derivative of `y`, summed over its elements and the batch, with the type of `v`.
     fn gradient(&mut self, y: &Typed<Self::Tensor>, v: &Typed<Self::Tensor>) -> Result<Self::Tensor, String>;
 
+    /// A Rust function over the compiler's `Expr`, by its index in the model's table of paths; None: not known before a build.
+    fn rust(&mut self, _path: usize, _operands: &[Typed<Self::Tensor>]) -> Result<Option<Typed<Self::Tensor>>, String> {
+        Err("Rust functions are not supported here".to_string())
+    }
+
     /// Marks a value bound to a name, which `grad` may later differentiate by.
     fn bound(&mut self, _name: &str, _value: &Typed<Self::Tensor>) {}
 }
@@ -109,5 +114,9 @@ impl Target for TypesOnly {
 
     fn gradient(&mut self, _y: &Typed<()>, _v: &Typed<()>) -> Result<(), String> {
         Ok(())
+    }
+
+    fn rust(&mut self, _path: usize, _operands: &[Typed<()>]) -> Result<Option<Typed<()>>, String> {
+        Ok(None)
     }
 }

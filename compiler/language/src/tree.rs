@@ -440,3 +440,55 @@ pub enum ExprKind {
     /// Could not be read; an error has been reported.
     Unknown,
 }
+
+impl Expr {
+    /// The names it uses, locals included.
+    pub fn names<'e>(&'e self, out: &mut Vec<&'e str>) {
+        match &self.kind {
+            ExprKind::Name { name } => out.push(name),
+            ExprKind::Number { .. } | ExprKind::Bool { .. } | ExprKind::Unknown => {}
+            ExprKind::Path { arguments, .. } => arguments.iter().for_each(|argument| argument.names(out)),
+            ExprKind::Binary { left, right, .. } => {
+                left.names(out);
+                right.names(out);
+            }
+            ExprKind::Neg { value } | ExprKind::Expectation { value } => value.names(out),
+            ExprKind::Field { value, .. } | ExprKind::Part { value, .. } => value.names(out),
+            ExprKind::Call { arguments, named, .. } => {
+                arguments.iter().chain(named.iter().map(|setting| &setting.value)).for_each(|argument| argument.names(out));
+            }
+            ExprKind::Index { value, index } => {
+                value.names(out);
+                index.names(out);
+            }
+            ExprKind::Tuple { parts } => parts.iter().for_each(|part| part.names(out)),
+            ExprKind::List { items } => items.iter().for_each(|item| item.names(out)),
+            ExprKind::Range { from, to } => from.iter().chain(to).for_each(|end| end.names(out)),
+            ExprKind::If { condition, then, otherwise } => {
+                condition.names(out);
+                then.names(out);
+                otherwise.names(out);
+            }
+            ExprKind::Block { block } => block.names(out),
+            ExprKind::Closure { body, .. } => body.names(out),
+        }
+    }
+}
+
+impl Block {
+    /// The names it uses, locals included.
+    pub fn names<'e>(&'e self, out: &mut Vec<&'e str>) {
+        for statement in &self.statements {
+            match statement {
+                Statement::Let { value, .. } | Statement::Assign { value, .. } | Statement::Push { value, .. } => {
+                    value.names(out)
+                }
+                Statement::For { over, body, .. } => {
+                    over.names(out);
+                    body.names(out);
+                }
+            }
+        }
+        self.value.iter().for_each(|value| value.names(out));
+    }
+}

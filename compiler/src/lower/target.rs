@@ -308,17 +308,9 @@ impl<'r> GraphTarget<'r> {
                 let v = self.aligned_batch(call)?;
                 (&v[0] - &v[1]).stop_grad() + &v[1]
             }
+            F::OverBatch => per_sample(operand(0)?, batch)?,
             F::Zeros => self.builder.full(0.0, &full_shape(result, batch)?),
             F::Ones => self.builder.full(1.0, &full_shape(result, batch)?),
-            F::Rust { path } => {
-                let function = self.functions.get(*path).ok_or("this Rust function was not given")?;
-                let operands: Vec<Expr> = call.operands.iter().map(|v| v.tensor.clone()).collect();
-                let value = function(&operands);
-                if let Some(error) = self.builder.take_error() {
-                    return Err(error.to_string());
-                }
-                value
-            }
             other => {
                 let x = operand(0)?;
                 elementwise::unary(other, &x.tensor).ok_or_else(|| format!("{other:?} is not executable yet"))?
@@ -387,6 +379,20 @@ impl Target for GraphTarget<'_> {
         let ones = self.builder.full(1.0, &stable.shape());
         let gradients = autodiff::gradients(&self.builder, &[(stable, ones)], &[v.tensor.clone()]);
         gradients.into_iter().next().ok_or_else(|| "no gradient".into())
+    }
+
+    fn rust(&mut self, path: usize, operands: &[Typed<Expr>]) -> Result<Option<Typed<Expr>>, String> {
+        let function = self.functions.get(path).ok_or("this Rust function was not given")?;
+        let values: Vec<Expr> = operands.iter().map(|v| v.tensor.clone()).collect();
+        let tensor = function(&values);
+        if let Some(error) = self.builder.take_error() {
+            return Err(error.to_string());
+        }
+        // A result is per sample where an operand is and the batch axis still stands in front.
+        let shape = tensor.shape();
+        let per_sample = operands.iter().any(|v| v.ty.per_sample) && shape.first() == Some(&self.batch);
+        let ty = TensorType::float(shape[usize::from(per_sample)..].iter().copied(), per_sample);
+        Ok(Some(Typed { ty, tensor }))
     }
 
     fn bound(&mut self, _name: &str, value: &Typed<Expr>) {

@@ -4,8 +4,11 @@
 //! shared by all its uses (rule 16). Errors are collected; the value at an error is poisoned and takes no part in further
 //! errors, so that as many independent errors as possible are found at once.
 
+mod body;
+mod call;
+mod divergence;
 mod expression;
-
+mod lookup;
 mod objective;
 mod value;
 
@@ -15,10 +18,10 @@ use crate::diagnostic::Diagnostic;
 use crate::function::Function;
 use crate::resolve::{Resolved, Updated};
 use crate::target::{Call, Layer, Target, Typed};
-use crate::tree::{Expr, Site};
+use crate::tree::{Expr, Name, Site};
 use crate::types::TensorType;
 
-pub(crate) use value::{Record, Tracked, Value, dimension, scalar};
+pub(crate) use value::{Record, Tracked, Value, scalar};
 
 /// Whether nets are being trained or used (rule 24).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +180,58 @@ impl<'a, T: Target> Evaluation<'a, T> {
             self.diagnostics.push(diagnostic);
         }
         Value::Poison
+    }
+
+    /// Nets whose layers have been made.
+    pub(crate) fn owners(&self) -> Vec<bool> {
+        self.owners.clone()
+    }
+
+    /// Evaluates a value of the model, for the errors in it.
+    pub(crate) fn look(&mut self, name: &Name) {
+        self.lookup(&name.text, name.site);
+    }
+
+    /// The type of a value of the model.
+    pub(crate) fn type_of(&mut self, name: &Name) -> Option<TensorType> {
+        match self.lookup(&name.text, name.site) {
+            Value::Tensor(tensor) => Some(tensor.typed.ty),
+            _ => None,
+        }
+    }
+
+    /// Reports an error at its token.
+    pub(crate) fn complain(&mut self, site: Site, message: String) {
+        self.report_here(site, message);
+    }
+
+    /// Any expression of consts as (value, is a bool); both None after an error.
+    pub(crate) fn constant(&mut self, expr: &Expr) -> Option<(Option<f64>, bool)> {
+        let value = self.detached(World::Constants, |e| e.expression(expr));
+        match value {
+            Value::Number(value) => Some((value, false)),
+            Value::Flag(value) => Some((value.map(f64::from), true)),
+            Value::Poison => None,
+            other => {
+                let got = other.describe();
+                self.report_here(expr.site, format!("expected a number or bool known at compile time, got {got}"));
+                None
+            }
+        }
+    }
+
+    /// Checks a formula of which hypers, `step` and `progress` are not known.
+    pub(crate) fn check_formula(&mut self, formula: &Expr, what: &str) {
+        self.formula = Some(Formula { step: 0.0, progress: 0.0, overrides: &[], depth: 0, open: true });
+        self.frame = Frame::new(World::Constants, false);
+        match self.expression(formula) {
+            Value::Number(_) | Value::Flag(_) | Value::Poison => {}
+            other => {
+                let got = other.describe();
+                self.report_here(formula.site, format!("{what} must be a number, got {got}"));
+            }
+        }
+        self.formula = None;
     }
 
     /// A formula over consts, hypers, `step` and `progress`, as a number.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::resolve::Updated;
 use crate::target::Typed;
-use crate::types::{Dim, Element, TensorType};
+use crate::types::{Element, TensorType};
 
 /// A tensor with its place in the record of what was computed from what.
 #[derive(Clone, Debug)]
@@ -64,15 +64,6 @@ impl<X> Value<X> {
 /// The type of a scalar number.
 pub(crate) fn scalar() -> TensorType {
     TensorType { shape: Vec::new(), element: Element::Float, per_sample: false }
-}
-
-/// A constant as an extent.
-pub(crate) fn dimension(value: Option<f64>) -> Result<Dim, String> {
-    match value {
-        None => Ok(Dim::Open),
-        Some(n) if n >= 0.0 && n.fract() == 0.0 && n <= u32::MAX as f64 => Ok(Dim::Known(n as usize)),
-        Some(n) => Err(format!("expected a whole number of at least 0, got {n}")),
-    }
 }
 
 /// What was computed from what: one node a tensor. Nodes stand after their parents.

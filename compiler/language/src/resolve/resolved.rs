@@ -1,5 +1,7 @@
 //! What is known of a model once its names, constants and types are resolved.
 
+use std::fmt;
+
 use crate::evaluate::{Evaluation, Mode};
 use crate::resolve::names::Names;
 use crate::target::TypesOnly;
@@ -93,6 +95,18 @@ pub enum Type {
     Tuple(Vec<Type>),
     /// Agrees with everything: an error has been reported.
     Unknown,
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Tensor(ty) => ty.fmt(f),
+            Type::Tuple(parts) => {
+                write!(f, "({})", parts.iter().map(Type::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Type::Unknown => write!(f, "?"),
+        }
+    }
 }
 
 /// A net.
