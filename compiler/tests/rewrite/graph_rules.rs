@@ -165,6 +165,20 @@ const CASES: &[Case] = &[
         s.out(&c.select(&c.select(&x, &y), &x.exp()));
         s.out(&c.select(&x, &c.select(&x.exp(), &y)));
     }),
+    exact("scaled-select", |s| {
+        let (x, y) = (s.x(), s.y());
+        let zero = s.b.f32(0.0);
+        s.out(&x.positive().select(&y, &zero).scale(0.2));
+        s.out(&y.positive().select(&zero, &x).scale(-3.0));
+    }),
+    exact("sum-of-selects", |s| {
+        let (x, y) = (s.x(), s.y());
+        let (zero, mask) = (s.b.f32(0.0), x.lt(&y));
+        s.out(&mask.select(&x, &zero).add(&mask.select(&zero, &y)));
+        s.out(&mask.select(&zero, &x).add(&mask.select(&y, &zero)));
+        s.out(&mask.select(&x, &y).add(&mask.select(&y, &x)));
+        s.out(&mask.select(&x, &zero).add(&y.lt(&x).select(&zero, &y)));
+    }),
     exact("relu-mask", |s| {
         let x = s.x();
         let leaky = x.positive().select(&x, &x.scale(0.2));
@@ -183,6 +197,28 @@ const CASES: &[Case] = &[
     }),
     exact("transpose-of-unit-axes", |s| s.out(&s.input("x", &[s.n, 1, s.m]).transpose(&[1, 0, 2]))),
     exact("reverse-of-reverse", |s| s.out(&s.x().reverse(&[0, 1]).reverse(&[1]))),
+    exact("reverse-through-rearrangement", |s| {
+        let x = s.input("x", &[s.n, 1, s.m, s.k]);
+        s.out(&x.reverse(&[2, 3]).transpose(&[1, 3, 0, 2]).reverse(&[1]));
+        s.out(&x.reverse(&[0, 1, 3]).reshape(&[1, s.n, s.m, s.k, 1]).reverse(&[0, 2, 3]));
+        s.out(&x.transpose(&[3, 0, 1, 2]).reverse(&[1, 2]).transpose(&[1, 2, 3, 0]));
+        // The reshape joins axes.
+        s.out(&x.reverse(&[2]).reshape(&[s.n * s.m, s.k]).reverse(&[0]));
+    }),
+    exact("reshape-of-broadcast", |s| {
+        let x = s.input("x", &[s.n * s.m]);
+        s.out(&x.broadcast(&[s.k, s.n * s.m], &[1]).reshape(&[s.k, s.n, s.m]));
+        s.out(&x.broadcast(&[s.n * s.m, 1, s.k], &[0]).reshape(&[s.n, 1, s.m, s.k]));
+        s.out(&x.broadcast(&[s.n, s.k, s.n * s.m], &[2]).reshape(&[s.n * s.k, s.m, s.n]));
+        // The reshape mixes repetitions with elements.
+        s.out(&s.input("y", &[5]).broadcast(&[7, 5], &[1]).reshape(&[5, 7]));
+        s.out(&s.input("z", &[7]).broadcast(&[7, 5], &[0]).reshape(&[5, 7]));
+    }),
+    exact("scaled-repeated-factor", |s| {
+        let row = s.input("row", &[s.m]).broadcast(&[s.n, s.m], &[1]);
+        s.out(&s.x().mul(&row).scale(3.0));
+        s.out(&row.mul(&s.y()).scale(3.0));
+    }),
     exact("broadcast-of-broadcast", |s| {
         s.out(&s.input("x", &[s.m]).broadcast(&[s.n, s.m], &[1]).broadcast(&[s.n, s.k, s.m], &[0, 2]));
     }),

@@ -131,6 +131,58 @@ fn turn(e: Extents) -> Graph {
     })
 }
 
+/// The critic's turn of a WGAN-GP: second derivatives through convolutions and leaky ReLUs.
+fn penalty_turn(e: Extents) -> Graph {
+    graph(|b| {
+        let shape = [e.batch, 1, 4 * e.side, 4 * e.side];
+        let x = b.input("x", Type::f32(shape));
+        let z = b.input("z", Type::f32([e.batch, e.latent]));
+        let mix = b.input("mix", Type::f32([e.batch])).broadcast(&shape, &[0]);
+        let mut net = Net { b, name: "G", parameters: Vec::new() };
+        let fake = generator(&mut net, &z, e);
+        let parameters = std::cell::RefCell::new(Vec::new());
+        let critic = |x: &Expr| {
+            let mut net = Net { b, name: "D", parameters: Vec::new() };
+            let h = leaky(&net.conv(x, e.narrow));
+            let h = leaky(&net.conv(&h, e.wide));
+            let y = net.dense(&h.reshape(&[e.batch, e.wide * e.side * e.side]), 1);
+            *parameters.borrow_mut() = net.parameters;
+            y
+        };
+        let mid = x.mul(&mix).add(&fake.mul(&mix.neg().shift(1.0)));
+        let score = critic(&mid);
+        let slope = gradients(b, &[(score, b.full(1.0, &[e.batch, 1]))], std::slice::from_ref(&mid)).remove(0);
+        let norm = (slope.square().sum(&[1, 2, 3]) + 1e-12).sqrt();
+        let mean = |y: &Expr| y.mean(&[0, 1]);
+        let penalty = norm.shift(-1.0).square().mean(&[0]);
+        let loss = mean(&critic(&fake)).sub(&mean(&critic(&x))).add(&penalty.scale(10.0));
+        let loss = stabilise_expr(b, &loss, &[mid.id()]);
+        b.output("loss", &loss);
+        let parameters = parameters.into_inner();
+        for (i, g) in gradients(b, &[(loss, b.f32(1.0))], &parameters).iter().enumerate() {
+            b.output(format!("gradient {i}"), g);
+        }
+    })
+}
+
+#[test]
+fn a_turn_with_second_derivatives_keeps_its_meaning_and_gets_cheaper() {
+    let (before, large) = (penalty_turn(SMALL), penalty_turn(W3));
+    for level in [Level::GraphRules, Level::Full] {
+        let (after, report) = optimise(&before, &Options::at(level)).unwrap();
+        agree_within(&before, &after, &[0.5, -0.5, 1.0], Promise::WhereFinite, [1e-5, 2e-3], 1e-3)
+            .unwrap_or_else(|e| panic!("{e}\n{report}"));
+    }
+    let (after, report) = optimise(&large, &Options::default()).unwrap();
+    assert!(Rates::CPU.graph(&after).time < Rates::CPU.graph(&large).time, "{report}");
+    assert!(graph_flops(&after) <= graph_flops(&large), "{report}");
+    if std::env::var_os("SADDLEPOINT_PRINT").is_some() {
+        let start = std::time::Instant::now();
+        let _ = optimise(&large, &Options::default()).unwrap();
+        println!("{report}\n{} nodes, optimised in {:?}\n{after}", large.nodes.len(), start.elapsed());
+    }
+}
+
 #[test]
 fn a_turn_keeps_its_meaning() {
     let before = turn(SMALL);

@@ -36,6 +36,20 @@ pub const RULES: &[Rule] = &[
         apply: rearranged,
     },
     Rule {
+        name: "reshape-of-broadcast",
+        equation: "reshape(broadcast(x)) = broadcast(reshape(x)), where x repeats along the first axes only, or the last",
+        holds: "where the reshape does not mix these axes with x's",
+        roots: &[Reshape],
+        apply: reshaped,
+    },
+    Rule {
+        name: "scaled-repeated-factor",
+        equation: "(x broadcast(s)) c = x broadcast(s c)",
+        holds: "where s c is in range, for constants c; the inner product has no other use",
+        roots: &[Mul],
+        apply: scaled_factor,
+    },
+    Rule {
         name: "elementwise-of-broadcasts",
         equation: "f(broadcast(x), broadcast(y), ...) = broadcast(f(x', y', ...)), where all are repeated along one axis",
         holds: "always; the right side computes fewer elements",
@@ -113,6 +127,39 @@ fn rearranged(r: &mut Rewriter, op: &Op, args: &[NodeId]) -> Result<Option<NodeI
         }
         _ => Ok(None),
     }
+}
+
+fn reshaped(r: &mut Rewriter, op: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {
+    let (Op::Reshape(to), Some((x, dims))) = (op, broadcast_of(r, args[0])) else { return Ok(None) };
+    let (wide, n) = (r.shape(args[0]), r.ty(x).elements());
+    if dims.is_empty() || n == 0 || n == r.ty(args[0]).elements() {
+        return Ok(None);
+    }
+    let first = wide.len() - dims.len();
+    // The axes of the result that are x's: the last ones or the first ones, as many as hold x's elements.
+    let axes = if dims.iter().enumerate().all(|(i, d)| *d == first + i) {
+        (0..=to.len()).rev().find(|j| to[*j..].iter().product::<usize>() == n).map(|j| j..to.len())
+    } else if dims.iter().enumerate().all(|(i, d)| *d == i) {
+        (0..=to.len()).find(|j| to[..*j].iter().product::<usize>() == n).map(|j| 0..j)
+    } else {
+        None
+    };
+    let Some(axes) = axes else { return Ok(None) };
+    let x = r.add(Op::Reshape(to[axes.clone()].to_vec()), &[x])?;
+    r.add(Op::Broadcast { shape: to.clone(), dims: axes.collect() }, &[x]).map(Some)
+}
+
+fn scaled_factor(r: &mut Rewriter, _: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {
+    let Some((inner, c)) = r.with_number(args) else { return Ok(None) };
+    let Some((a, b)) = r.operands_of(inner, Mul).filter(|_| r.used_once(inner)) else { return Ok(None) };
+    for (x, s) in [(a, b), (b, a)] {
+        let Some((small, _)) = broadcast_of(r, s) else { continue };
+        if r.ty(small).elements() < r.ty(s).elements() && r.number(s).is_none() {
+            let s = r.scale(s, c)?;
+            return r.add(Op::Mul, &[x, s]).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 fn elementwise(r: &mut Rewriter, op: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {

@@ -1,7 +1,7 @@
 //! Masks and choices.
 
 use crate::Result;
-use crate::ir::{Literal, NodeId, Op, OpKind};
+use crate::ir::{DType, Literal, NodeId, Op, OpKind};
 use crate::rewrite::rewriter::{Rewriter, Rule};
 
 use OpKind::*;
@@ -20,6 +20,20 @@ pub const RULES: &[Rule] = &[
         holds: "everywhere, exactly",
         roots: &[Select],
         apply: of_select,
+    },
+    Rule {
+        name: "scaled-select",
+        equation: "select(m, a, 0) c = select(m, a c, 0);  select(m, 0, b) c = select(m, 0, b c)",
+        holds: "everywhere but for the sign of zero, for finite constants c; the choice has no other use",
+        roots: &[Mul],
+        apply: scaled,
+    },
+    Rule {
+        name: "sum-of-selects",
+        equation: "select(m, a, 0) + select(m, c, d) = select(m, a + c, d), and wherever a branch is 0",
+        holds: "everywhere but for the sign of zero",
+        roots: &[Add],
+        apply: sum,
     },
     Rule {
         name: "relu-mask",
@@ -64,6 +78,42 @@ fn of_select(r: &mut Rewriter, op: &Op, args: &[NodeId]) -> Result<Option<NodeId
         return Ok(None);
     }
     r.add(op.clone(), &[args[0], then.unwrap_or(args[1]), otherwise.unwrap_or(args[2])]).map(Some)
+}
+
+/// Condition and branches of a `Select` of floats.
+fn select_of(r: &Rewriter, id: NodeId) -> Option<(NodeId, [NodeId; 2])> {
+    match r.view(id)? {
+        (Op::Select, args) if r.ty(id).dtype == DType::F32 => Some((args[0], [args[1], args[2]])),
+        _ => None,
+    }
+}
+
+fn is_zero(r: &Rewriter, id: NodeId) -> bool {
+    r.number(id) == Some(0.0)
+}
+
+fn scaled(r: &mut Rewriter, _: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {
+    let Some((x, c)) = r.with_number(args) else { return Ok(None) };
+    let Some((mask, branches)) = select_of(r, x) else { return Ok(None) };
+    if !c.is_finite() || !r.used_once(x) || !branches.iter().any(|b| is_zero(r, *b)) {
+        return Ok(None);
+    }
+    let mut choice = vec![mask];
+    for branch in branches {
+        choice.push(if is_zero(r, branch) { branch } else { r.scale(branch, c)? });
+    }
+    r.add(Op::Select, &choice).map(Some)
+}
+
+fn sum(r: &mut Rewriter, _: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {
+    let (Some((mask, a)), Some((other, b))) = (select_of(r, args[0]), select_of(r, args[1])) else { return Ok(None) };
+    let zeros = (0..2).all(|i| is_zero(r, a[i]) || is_zero(r, b[i]));
+    if mask != other || !zeros {
+        return Ok(None);
+    }
+    let pick = |i: usize| if is_zero(r, a[i]) { b[i] } else { a[i] };
+    let choice = [mask, pick(0), pick(1)];
+    r.add(Op::Select, &choice).map(Some)
 }
 
 /// Whether `id` is `0 < x`.
