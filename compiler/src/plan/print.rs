@@ -15,46 +15,7 @@ impl fmt::Display for Plan {
             if step.barrier {
                 writeln!(f, "  ---- barrier")?;
             }
-            let nodes: Vec<String> = step.nodes.iter().map(|n| format!("%{}", n.0)).collect();
-            let nodes = nodes.join(" ");
-            match &step.work {
-                StepWork::Kernel { kernel, args, parts } => {
-                    let args: Vec<String> = args.iter().map(|a| self.arg(a)).collect();
-                    let shares: Vec<String> =
-                        parts.iter().map(|p| p.map_or("-".into(), |(b, e)| format!("{b}..{e}"))).collect();
-                    writeln!(f, "  {nodes} = kernel{kernel}({}) over {}", args.join(", "), shares.join(" | "))?;
-                }
-                StepWork::Dot(spec, spots) => {
-                    let n = |v: Vec<usize>| v.iter().map(ToString::to_string).collect::<Vec<_>>().join("·");
-                    writeln!(
-                        f,
-                        "  {nodes} = dot({}, {}) -> {}: batch [{}] m [{}] n [{}] k [{}]",
-                        self.spot(spots[0].buffer, spots[0].offset),
-                        self.spot(spots[1].buffer, spots[1].offset),
-                        self.spot(spots[2].buffer, spots[2].offset),
-                        n(spec.batch.iter().map(|x| x.extent).collect()),
-                        n(spec.m.iter().map(|x| x.extent).collect()),
-                        n(spec.n.iter().map(|x| x.extent).collect()),
-                        n(spec.k.iter().map(|x| x.extent).collect()),
-                    )?;
-                }
-                StepWork::Conv(spec, spots) => {
-                    let axes: Vec<String> =
-                        spec.spatial.iter().map(|s| format!("{}*{}->{}", s.input, s.kernel, s.output)).collect();
-                    writeln!(
-                        f,
-                        "  {nodes} = conv({}, {}) -> {}: samples {} groups {} channels {} features {} {}",
-                        self.spot(spots[0].buffer, spots[0].offset),
-                        self.spot(spots[1].buffer, spots[1].offset),
-                        self.spot(spots[2].buffer, spots[2].offset),
-                        spec.samples.extent,
-                        spec.groups.extent,
-                        spec.channels.extent,
-                        spec.features.extent,
-                        axes.join(" "),
-                    )?;
-                }
-            }
+            writeln!(f, "  {}", self.describe(step))?;
         }
         for (number, kernel) in self.kernels.iter().enumerate() {
             writeln!(f, "kernel{number}: {kernel}")?;
@@ -64,6 +25,47 @@ impl fmt::Display for Plan {
 }
 
 impl Plan {
+    /// One step as text.
+    pub fn describe(&self, step: &super::Step) -> String {
+        let nodes: Vec<String> = step.nodes.iter().map(|n| format!("%{}", n.0)).collect();
+        let nodes = nodes.join(" ");
+        match &step.work {
+            StepWork::Kernel { kernel, args, parts } => {
+                let args: Vec<String> = args.iter().map(|a| self.arg(a)).collect();
+                let shares: Vec<String> = parts.iter().map(|p| p.map_or("-".into(), |(b, e)| format!("{b}..{e}"))).collect();
+                format!("{nodes} = kernel{kernel}({}) over {}", args.join(", "), shares.join(" | "))
+            }
+            StepWork::Dot(spec, spots) => {
+                let n = |v: Vec<usize>| v.iter().map(ToString::to_string).collect::<Vec<_>>().join("·");
+                format!(
+                    "{nodes} = dot({}, {}) -> {}: batch [{}] m [{}] n [{}] k [{}]",
+                    self.spot(spots[0].buffer, spots[0].offset),
+                    self.spot(spots[1].buffer, spots[1].offset),
+                    self.spot(spots[2].buffer, spots[2].offset),
+                    n(spec.batch.iter().map(|x| x.extent).collect()),
+                    n(spec.m.iter().map(|x| x.extent).collect()),
+                    n(spec.n.iter().map(|x| x.extent).collect()),
+                    n(spec.k.iter().map(|x| x.extent).collect()),
+                )
+            }
+            StepWork::Conv(spec, spots) => {
+                let axes: Vec<String> =
+                    spec.spatial.iter().map(|s| format!("{}*{}->{}", s.input, s.kernel, s.output)).collect();
+                format!(
+                    "{nodes} = conv({}, {}) -> {}: samples {} groups {} channels {} features {} {}",
+                    self.spot(spots[0].buffer, spots[0].offset),
+                    self.spot(spots[1].buffer, spots[1].offset),
+                    self.spot(spots[2].buffer, spots[2].offset),
+                    spec.samples.extent,
+                    spec.groups.extent,
+                    spec.channels.extent,
+                    spec.features.extent,
+                    axes.join(" "),
+                )
+            }
+        }
+    }
+
     fn arg(&self, arg: &Arg) -> String {
         let each = if arg.per_worker > 0 { " each" } else { "" };
         format!("{}{each}", self.spot(arg.buffer, 0))

@@ -352,7 +352,51 @@ fn conv(scene: &Scene<'_>, id: NodeId, dims: &ConvDims) -> Result<Work, NodeId> 
         spatial,
     };
     let spots = [(x_buffer, x.offset), (w_buffer, w.offset), (place.buffer, 0)];
-    Ok(Work::Conv(spec, spots.map(|(buffer, offset)| Spot { buffer, offset })))
+    let spots = spots.map(|(buffer, offset)| Spot { buffer, offset });
+    let (spec, spots) = undilated(spec, spots);
+    Ok(Work::Conv(spec, spots))
+}
+
+/// The weight gradient of a transposed convolution slides a large undilated kernel over a dilated image. Exchanging the two
+/// gives the same sums in reversed order: an undilated image, a dilated kernel, and so no zeros in between.
+///
+/// With i = (o·stride + k − pad) / d as the variable of summation, k = i·d + pad − o·stride = i·d + o'·stride + pad −
+/// (outputs − 1)·stride, where o' = outputs − 1 − o.
+fn undilated(spec: ConvSpec, [x, w, out]: [Spot; 3]) -> (ConvSpec, [Spot; 3]) {
+    let dilated = spec.spatial.iter().any(|s| s.input_dilation > 1);
+    let slides = spec.spatial.iter().all(|s| s.kernel_dilation == 1 && s.kernel > s.output);
+    if !dilated || !slides || spec.groups.extent != 1 {
+        return (spec, [x, w, out]);
+    }
+    let mut offset = out.offset;
+    let spatial = spec
+        .spatial
+        .iter()
+        .map(|s| {
+            let last = s.output as isize - 1;
+            offset += (last * s.out) as i64;
+            SpatialAxis {
+                input: s.kernel,
+                kernel: s.input,
+                output: s.output,
+                x: s.w,
+                w: s.x,
+                out: -s.out,
+                window_stride: s.window_stride,
+                pad_lo: last * s.window_stride as isize - s.pad_lo,
+                input_dilation: s.kernel_dilation,
+                kernel_dilation: s.input_dilation,
+            }
+        })
+        .collect();
+    let swapped = ConvSpec {
+        samples: LeftAxis { extent: spec.features.extent, a: spec.features.b, c: spec.features.c },
+        groups: BatchAxis { extent: 1, a: spec.groups.b, b: spec.groups.a, c: spec.groups.c },
+        channels: ContractAxis { extent: spec.channels.extent, a: spec.channels.b, b: spec.channels.a },
+        features: RightAxis { extent: spec.samples.extent, b: spec.samples.a, c: spec.samples.c },
+        spatial,
+    };
+    (swapped, [w, x, Spot { offset, ..out }])
 }
 
 /// Whether a node has a unit of its own.

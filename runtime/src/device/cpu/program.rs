@@ -105,7 +105,9 @@ pub struct Executable {
     pointers: Vec<*const u8>,
     per_worker: usize,
     arena: Memory,
-    scratch: Memory,
+    /// Keeps the memory behind `scratch_base`.
+    _scratch: Memory,
+    scratch_base: *mut f32,
     bases: Vec<*mut u32>,
     /// Owns the code that tasks call.
     _code: Native,
@@ -187,6 +189,7 @@ impl Executable {
         }
         let per_worker = sites[0].len();
         let sites = sites.concat();
+        let mut scratch = Memory::zeroed(scratch);
         Ok(Executable {
             inputs: graph.inputs.clone(),
             states: graph.states.clone(),
@@ -195,7 +198,8 @@ impl Executable {
             sites,
             per_worker,
             arena: Memory::zeroed(plan.arena),
-            scratch: Memory::zeroed(scratch),
+            scratch_base: scratch.as_mut_ptr().cast(),
+            _scratch: scratch,
             bases: Vec::with_capacity(graph.states.len() + 1),
             _code: code,
             plan,
@@ -208,6 +212,39 @@ impl Executable {
     /// # Errors
     /// [`Error::Device`] when inputs or states are missing or of another type than the graph declares; nothing has changed then.
     pub fn run(&mut self, states: &mut StateStore, inputs: &[HostSlice<'_>]) -> Result<()> {
+        self.prepare(states, inputs)?;
+        let shared = self.shared();
+        self.workers.run(&|worker| shared.work(worker));
+        Ok(())
+    }
+
+    /// Runs the program once and measures every step: what it is, and the seconds from its beginning until all workers have
+    /// finished it.
+    ///
+    /// # Errors
+    /// As [`Executable::run`].
+    pub fn profile(&mut self, states: &mut StateStore, inputs: &[HostSlice<'_>]) -> Result<Vec<(String, f64)>> {
+        self.prepare(states, inputs)?;
+        let shared = self.shared();
+        let times = std::sync::Mutex::new(Vec::with_capacity(self.tasks.len()));
+        self.workers.run(&|worker| {
+            for (_, task) in shared.tasks {
+                worker.barrier();
+                let begin = std::time::Instant::now();
+                shared.task(task, worker);
+                worker.barrier();
+                if worker.index == 0
+                    && let Ok(mut times) = times.lock()
+                {
+                    times.push(begin.elapsed().as_secs_f64());
+                }
+            }
+        });
+        let times = times.into_inner().unwrap_or_default();
+        Ok(self.plan.steps.iter().map(|step| self.plan.describe(step)).zip(times).collect())
+    }
+
+    fn prepare(&mut self, states: &mut StateStore, inputs: &[HostSlice<'_>]) -> Result<()> {
         self.check_inputs(inputs)?;
         self.bases.clear();
         self.bases.push(self.arena.as_mut_ptr());
@@ -230,14 +267,12 @@ impl Executable {
             // SAFETY: the plan places the offset inside of the region (or at its end for an empty buffer).
             *pointer = unsafe { self.bases[*region].add(*offset) }.cast_const().cast();
         }
-        let shared = Shared {
-            tasks: &self.tasks,
-            pointers: &self.pointers,
-            per_worker: self.per_worker,
-            scratch: self.scratch.as_mut_ptr().cast(),
-        };
-        self.workers.run(&|worker| shared.work(worker));
         Ok(())
+    }
+
+    /// What workers need; the scratch is theirs until the run ends.
+    fn shared(&self) -> Shared<'_> {
+        Shared { tasks: &self.tasks, pointers: &self.pointers, per_worker: self.per_worker, scratch: self.scratch_base }
     }
 
     fn check_inputs(&self, inputs: &[HostSlice<'_>]) -> Result<()> {
@@ -293,33 +328,33 @@ fn row_major(output: &HostOutput) -> Vec<usize> {
 
 impl Shared<'_> {
     fn work(&self, worker: Worker<'_>) {
-        let mine = &self.pointers[worker.index * self.per_worker..][..self.per_worker];
         for (barrier, task) in self.tasks {
             if *barrier {
                 worker.barrier();
             }
-            match task {
-                Task::Kernel { function, first, params, parts } => {
-                    let Some((begin, end)) = parts[worker.index] else { continue };
-                    // SAFETY: the pointers are those the plan gives this kernel and worker, `parts` lies in the kernel's
-                    // parallel axis, and the plan's barriers keep other workers away from what this part touches.
-                    unsafe { function(mine[*first..*first + *params].as_ptr(), begin, end) }
-                }
-                Task::Dot { plan, first, scratch } => {
-                    let [a, b, c] = [0, 1, 2].map(|i| mine[first + i].cast::<f32>());
-                    // SAFETY: the scratch was made as long as all reservations.
-                    let scratch = unsafe { self.scratch.add(*scratch) };
-                    // SAFETY: the pointers and views are the plan's; the result shares memory with no operand; the
-                    // scratch is this contraction's own until the next barrier.
-                    unsafe { plan.run(a, b, c.cast_mut(), scratch, worker.index, worker.count) }
-                }
-                Task::Conv { plan, first, scratch } => {
-                    let [x, w, out] = [0, 1, 2].map(|i| mine[first + i].cast::<f32>());
-                    // SAFETY: the scratch was made as long as all reservations.
-                    let scratch = unsafe { self.scratch.add(*scratch) };
-                    // SAFETY: as for products.
-                    unsafe { plan.run(x, w, out.cast_mut(), scratch, worker.index, worker.count) }
-                }
+            self.task(task, worker);
+        }
+    }
+
+    fn task(&self, task: &Task, worker: Worker<'_>) {
+        let mine = &self.pointers[worker.index * self.per_worker..][..self.per_worker];
+        match task {
+            Task::Kernel { function, first, params, parts } => {
+                let Some((begin, end)) = parts[worker.index] else { return };
+                // SAFETY: the pointers are those the plan gives this kernel and worker, `parts` lies in the kernel's parallel
+                // axis, and the plan's barriers keep other workers away from what this part touches.
+                unsafe { function(mine[*first..*first + *params].as_ptr(), begin, end) }
+            }
+            Task::Dot { plan, first, scratch } => {
+                let [a, b, c] = [0, 1, 2].map(|i| mine[first + i].cast::<f32>());
+                // SAFETY: the pointers and views are the plan's; the result shares memory with no operand; the scratch was
+                // made as long as all reservations and is this contraction's own until the next barrier.
+                unsafe { plan.run(a, b, c.cast_mut(), self.scratch.add(*scratch), worker.index, worker.count) }
+            }
+            Task::Conv { plan, first, scratch } => {
+                let [x, w, out] = [0, 1, 2].map(|i| mine[first + i].cast::<f32>());
+                // SAFETY: as for products.
+                unsafe { plan.run(x, w, out.cast_mut(), self.scratch.add(*scratch), worker.index, worker.count) }
             }
         }
     }
