@@ -8,7 +8,7 @@ use saddlepoint_compiler::plan::DotSpec;
 
 use super::axes::{Axis, Index, Places};
 use super::kernel::{Kernel, Left, Offsets, Right, Target};
-use super::matvec::sum_of_products;
+use super::matvec::{ROWS, sums_of_products};
 use super::pack::pack;
 use super::workers::share;
 
@@ -432,7 +432,7 @@ impl Sums {
     /// # Safety
     /// As [`DotPlan::run`], with the sides in the plan's order and this worker's part of the scratch.
     unsafe fn run(&self, a: *const f32, b: *const f32, c: *mut f32, rows: std::ops::Range<usize>, scratch: *mut f32) {
-        let sum = sum_of_products();
+        let sums = sums_of_products();
         let in_place = self.columns.steps.are_neighbours();
         // SAFETY: all places are inside the views; the scratch holds all columns.
         unsafe {
@@ -447,16 +447,21 @@ impl Sums {
                     scratch,
                 );
             }
-            for row in rows {
-                let a = a.offset(self.rows.free.get().at(row));
-                let c = c.offset(self.rows.result.get().at(row));
+            for first in rows.clone().step_by(ROWS) {
+                // Past the last row, the last one is summed again.
+                let row = |i: usize| (first + i).min(rows.end - 1);
+                let starts = std::array::from_fn(|i| a.offset(self.rows.free.get().at(row(i))));
                 for column in 0..self.columns.extent {
                     let b = if in_place {
                         b.offset(self.columns.free.get().at(column))
                     } else {
                         scratch.add(column * self.steps)
                     };
-                    *c.offset(self.columns.result.get().at(column)) = sum(a, b, self.steps);
+                    let totals = sums(starts, b, self.steps);
+                    let c = c.offset(self.columns.result.get().at(column));
+                    for i in 0..ROWS.min(rows.end - first) {
+                        *c.offset(self.rows.result.get().at(first + i)) = totals[i];
+                    }
                 }
             }
         }
