@@ -290,12 +290,12 @@ impl Blocked {
                         };
                         if whole > 0 {
                             let left = self.left_in_place(a, row, step, panel);
-                            kernel.multiply(whole, width, steps, left, right, target(row), step > 0);
+                            kernel.multiply([whole, width, steps], left, right, target(row), step > 0);
                         }
                         if whole < height {
                             let panel = if self.pack_left { panel } else { kernel.padded(height - whole) };
                             let left = self.left_packed(a, (row + whole, height - whole), (step, steps), panel, scratch);
-                            kernel.multiply(height - whole, width, steps, left, right, target(row + whole), step > 0);
+                            kernel.multiply([height - whole, width, steps], left, right, target(row + whole), step > 0);
                         }
                         row += height;
                     }
@@ -459,8 +459,8 @@ impl Sums {
                     };
                     let totals = sums(starts, b, self.steps);
                     let c = c.offset(self.columns.result.get().at(column));
-                    for i in 0..ROWS.min(rows.end - first) {
-                        *c.offset(self.rows.result.get().at(first + i)) = totals[i];
+                    for (i, total) in totals.into_iter().enumerate().take(rows.end - first) {
+                        *c.offset(self.rows.result.get().at(first + i)) = total;
                     }
                 }
             }
@@ -580,7 +580,7 @@ mod tests {
     fn matrices_in_all_orientations() {
         let mut numbers = Numbers::new(2);
         let sizes =
-            [(1, 1, 700), (1, 70, 20), (65, 1, 33), (64, 6, 0), (129, 50, 3), (130, 61, 700), (7, 131, 64), (3, 5, 1300)];
+            [(1, 1, 700), (1, 70, 20), (65, 1, 33), (64, 6, 0), (129, 50, 3), (130, 31, 70), (7, 131, 64), (67, 7, 1300)];
         for (m, n, k) in sizes {
             for orientation in 0..8 {
                 let transposed = |bit: usize, rows: usize, columns: usize| {

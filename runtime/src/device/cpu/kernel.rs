@@ -122,7 +122,7 @@ impl Kernel {
     /// `lhs` is readable for `padded(m)` numbers at each of the `k` steps, `rhs` for n columns, and `dst` is writable (and readable if
     /// `accumulate`) for the tile; nothing else accesses those places of `dst` meanwhile.
     #[inline]
-    unsafe fn tile(&self, m: usize, n: usize, k: usize, dst: TileTarget, lhs: Panel, rhs: Columns, accumulate: bool) {
+    unsafe fn tile(&self, [m, n, k]: [usize; 3], dst: TileTarget, lhs: Panel, rhs: Columns, accumulate: bool) {
         let function = self.table[(m.div_ceil(self.lanes) - 1) * self.columns + n - 1];
         // SAFETY: the caller's contract is the micro-kernel's; the table holds only functions of a detected instruction set.
         unsafe {
@@ -234,7 +234,7 @@ impl Kernel {
     /// # Safety
     /// `left` is readable for whole vectors of rows (`padded(m)`), `right` for n columns; `target` is writable, and readable if
     /// `accumulate`; nothing else accesses the target meanwhile, and it overlaps neither operand.
-    pub unsafe fn multiply(&self, m: usize, n: usize, k: usize, left: Left, right: Right, target: Target, accumulate: bool) {
+    pub unsafe fn multiply(&self, [m, n, k]: [usize; 3], left: Left, right: Right, target: Target, accumulate: bool) {
         let direct = match (target.rows, target.columns) {
             (Offsets::Stride(1), Offsets::Stride(column)) => Some(column),
             _ => None,
@@ -258,12 +258,12 @@ impl Kernel {
                     match direct {
                         Some(stride) if rows.is_multiple_of(self.lanes) => {
                             let start = target.start.offset(row as isize + column as isize * stride);
-                            self.tile(rows, columns, k, TileTarget { start, column: stride }, lhs, rhs, accumulate);
+                            self.tile([rows, columns, k], TileTarget { start, column: stride }, lhs, rhs, accumulate);
                         }
                         _ => {
                             let padded = self.padded(rows);
                             let whole = TileTarget { start: tile, column: padded as isize };
-                            self.tile(padded, columns, k, whole, lhs, rhs, false);
+                            self.tile([padded, columns, k], whole, lhs, rhs, false);
                             scatter(tile, padded, (row, rows), (column, columns), target, accumulate);
                         }
                     }

@@ -285,7 +285,7 @@ mod tests {
                     for index in 0..count {
                         let share = share(total, unit, index, count);
                         assert_eq!(share.start, next);
-                        assert!(share.end == total || share.end % unit == 0);
+                        assert!(share.end == total || share.end.is_multiple_of(unit));
                         next = share.end;
                     }
                     assert_eq!(next, total);

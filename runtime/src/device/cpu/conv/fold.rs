@@ -188,7 +188,7 @@ impl Fold {
                         let right = self.image(kernel, x, pixel, count, image);
                         let columns = Offsets::Stride(padded as isize);
                         let target = Target { start: sums, rows: Offsets::Stride(1), columns };
-                        kernel.multiply(padded, count, self.channels, left, right, target, false);
+                        kernel.multiply([padded, count, self.channels], left, right, target, false);
                         self.add(sums, padded, pixel, count, out);
                         pixel += count;
                     }

@@ -157,7 +157,7 @@ impl Forward {
                         let (at, columns) = self.pixel_out.get().from(pixel);
                         let target =
                             Target { start: out.wrapping_offset(at), rows: Offsets::Stride(self.feature_out), columns };
-                        kernel.multiply(features.len(), count, block.steps, left, right, target, pass > 0);
+                        kernel.multiply([features.len(), count, block.steps], left, right, target, pass > 0);
                         packed = packed.add(packed_rows * block.steps);
                     }
                     pixel += count;

@@ -191,7 +191,7 @@ impl Gradient {
                     };
                     let target = Target { start: sums, rows: Offsets::Stride(1), columns: Offsets::Stride(column) };
                     // Rows beyond the last are summed as well, in whole vectors, and never read.
-                    kernel.multiply(kernel.padded(rows), columns, count, left, right, target, window > 0);
+                    kernel.multiply([kernel.padded(rows), columns, count], left, right, target, window > 0);
                     window += count;
                 }
                 self.store(&share, sums, column, out);
