@@ -1,0 +1,129 @@
+//! Random products, and matrices in all orientations, against the definition in double precision.
+
+use saddlepoint_compiler::plan::{BatchAxis, ContractAxis, LeftAxis, RightAxis};
+
+use super::*;
+use crate::device::cpu::testing::{Layout, Numbers, Scratch, check};
+
+/// The definition, in double precision, at every place of the result: (offset in c, value).
+fn reference(spec: &DotSpec, a: &Layout, b: &Layout) -> Vec<(isize, f64)> {
+    let places = |extents: Vec<usize>| {
+        let total: usize = extents.iter().product();
+        (0..total).map(move |mut i| {
+            let mut place = vec![0isize; extents.len()];
+            for (digit, extent) in place.iter_mut().zip(&extents).rev() {
+                *digit = (i % extent) as isize;
+                i /= extent;
+            }
+            place
+        })
+    };
+    let along = |place: &[isize], strides: Vec<isize>| place.iter().zip(strides).map(|(i, s)| i * s).sum::<isize>();
+    let mut out = Vec::new();
+    for batch in places(spec.batch.iter().map(|x| x.extent).collect()) {
+        for m in places(spec.m.iter().map(|x| x.extent).collect()) {
+            for n in places(spec.n.iter().map(|x| x.extent).collect()) {
+                let a_at = along(&batch, spec.batch.iter().map(|x| x.a).collect())
+                    + along(&m, spec.m.iter().map(|x| x.a).collect());
+                let b_at = along(&batch, spec.batch.iter().map(|x| x.b).collect())
+                    + along(&n, spec.n.iter().map(|x| x.b).collect());
+                let c_at = along(&batch, spec.batch.iter().map(|x| x.c).collect())
+                    + along(&m, spec.m.iter().map(|x| x.c).collect())
+                    + along(&n, spec.n.iter().map(|x| x.c).collect());
+                let sum = places(spec.k.iter().map(|x| x.extent).collect())
+                    .map(|k| {
+                        let a_at = a_at + along(&k, spec.k.iter().map(|x| x.a).collect());
+                        let b_at = b_at + along(&k, spec.k.iter().map(|x| x.b).collect());
+                        f64::from(a.at(a_at)) * f64::from(b.at(b_at))
+                    })
+                    .sum();
+                out.push((c_at, sum));
+            }
+        }
+    }
+    out
+}
+
+/// Runs the plan for several numbers of workers and compares each with the definition, and all with each other bit by bit.
+fn verify(spec: &DotSpec, a: &Layout, b: &Layout, c: &Layout) {
+    let expected = reference(spec, a, b);
+    let mut first: Option<Vec<f32>> = None;
+    for workers in 1..=3 {
+        let plan = DotPlan::new(spec, workers);
+        let scratch = Scratch::new(plan.scratch_len());
+        let mut c = c.clone();
+        for worker in (0..workers).rev() {
+            // SAFETY: the layouts hold all places of the spec's views; workers run one after another.
+            unsafe { plan.run(a.base(), b.base(), c.base_mut(), scratch.start(), worker, workers) };
+        }
+        scratch.check();
+        check(&c, &expected, &format!("{spec:?} {workers} workers: {plan:?}"));
+        match &first {
+            None => first = Some(c.values().to_vec()),
+            Some(first) => assert!(c.values().iter().zip(first).all(|(x, y)| x.to_bits() == y.to_bits()), "{spec:?}"),
+        }
+    }
+}
+
+fn random_spec(numbers: &mut Numbers, largest: &[usize]) -> (DotSpec, Layout, Layout, Layout) {
+    let mut extents = |many: usize, largest: usize| -> Vec<usize> {
+        let count = numbers.below(many + 1);
+        (0..count).map(|_| 1 + numbers.below(largest)).collect()
+    };
+    let (batch, m, n, k) = (extents(2, largest[0]), extents(2, largest[1]), extents(2, largest[2]), extents(2, largest[3]));
+    let join = |x: &[usize], y: &[usize], z: &[usize]| [x, y, z].concat();
+    let (a, a_strides) = Layout::random(numbers, &join(&batch, &m, &k), true);
+    let (b, b_strides) = Layout::random(numbers, &join(&batch, &k, &n), true);
+    let (c, c_strides) = Layout::random(numbers, &join(&batch, &m, &n), false);
+    let (s, mn) = (batch.len(), m.len());
+    let spec = DotSpec {
+        batch: (0..s).map(|i| BatchAxis { extent: batch[i], a: a_strides[i], b: b_strides[i], c: c_strides[i] }).collect(),
+        m: (0..mn).map(|i| LeftAxis { extent: m[i], a: a_strides[s + i], c: c_strides[s + i] }).collect(),
+        n: (0..n.len())
+            .map(|i| RightAxis { extent: n[i], b: b_strides[s + k.len() + i], c: c_strides[s + mn + i] })
+            .collect(),
+        k: (0..k.len()).map(|i| ContractAxis { extent: k[i], a: a_strides[s + mn + i], b: b_strides[s + i] }).collect(),
+    };
+    (spec, a, b, c)
+}
+
+#[test]
+fn random_products_agree_with_the_definition() {
+    let mut numbers = Numbers::new(1);
+    for round in 0..400 {
+        let largest: [usize; 4] = match round % 4 {
+            0 => [3, 5, 5, 5],
+            1 => [2, 40, 9, 6],
+            2 => [2, 9, 40, 6],
+            _ => [2, 4, 3, 30],
+        };
+        let (spec, a, b, c) = random_spec(&mut numbers, &largest);
+        verify(&spec, &a, &b, &c);
+    }
+}
+
+/// Two-dimensional products in all orientations, at sizes around the edges of tiles, panels and blocks.
+#[test]
+fn matrices_in_all_orientations() {
+    let mut numbers = Numbers::new(2);
+    let sizes =
+        [(1, 1, 700), (1, 70, 20), (65, 1, 33), (64, 6, 0), (129, 50, 3), (130, 31, 70), (7, 131, 64), (67, 7, 1300)];
+    for (m, n, k) in sizes {
+        for orientation in 0..8 {
+            let transposed = |bit: usize, rows: usize, columns: usize| {
+                if orientation >> bit & 1 == 0 { [columns as isize, 1] } else { [1, rows as isize] }
+            };
+            let (sa, sb, sc) = (transposed(0, m, k), transposed(1, k, n), transposed(2, m, n));
+            let spec = DotSpec {
+                batch: vec![],
+                m: vec![LeftAxis { extent: m, a: sa[0], c: sc[0] }],
+                n: vec![RightAxis { extent: n, b: sb[1], c: sc[1] }],
+                k: vec![ContractAxis { extent: k, a: sa[1], b: sb[0] }],
+            };
+            let a = Layout::filled(&mut numbers, &[m, k], &sa);
+            let b = Layout::filled(&mut numbers, &[k, n], &sb);
+            let c = Layout::empty(&[m, n], &sc);
+            verify(&spec, &a, &b, &c);
+        }
+    }
+}
