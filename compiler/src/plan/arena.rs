@@ -1,12 +1,14 @@
 //! Places in the arena: buffers that are not in use at the same time share memory.
 //!
 //! In: steps and buffers. Out: an offset for each arena buffer, 64-byte aligned, by greedy best fit from the largest buffer
-//! down; the arena's size; and the most that is in use at any one step, below which no arrangement can go.
+//! down; the arena's size; and the most that is in use at any one step, below which no arrangement can go. Small buffers count as always in use.
 
 use super::{Buffer, BufferId, HostOutput, Kernel, Memory, Step, StepWork};
 
 /// Elements of a cache line.
 const LINE: usize = 16;
+/// Buffers up to this many elements keep their memory to themselves: sharing it would save little and cost barriers.
+const SMALL: usize = 512;
 
 /// Places all arena buffers. Returns the size of the arena and its lower bound, in elements.
 pub fn place(
@@ -29,6 +31,9 @@ pub fn place(
     }
     inputs.iter().flatten().for_each(|b| touch(*b, 0));
     outputs.iter().for_each(|o| touch(o.buffer, steps.len()));
+    for (life, buffer) in lives.iter_mut().zip(buffers.iter()).filter(|(_, b)| b.elements <= SMALL) {
+        *life = life.map(|_| (0, steps.len()));
+    }
 
     let rounded = |b: &Buffer| b.elements.max(1).div_ceil(LINE) * LINE;
     let mut order: Vec<BufferId> =

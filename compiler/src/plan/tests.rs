@@ -1,1 +1,208 @@
 //! Plans of small graphs.
+
+use super::{Memory, Options, Plan, StepWork, plan};
+use crate::ir::{Builder, ConvDims, DotDims, Expr, Type};
+use expect_test::{Expect, expect};
+
+fn planned(builder: &Builder, workers: usize) -> Plan {
+    plan(&builder.clone().finish().unwrap(), &Options { workers, share_from: 0 }).unwrap()
+}
+
+fn check(builder: &Builder, workers: usize, expected: Expect) {
+    expected.assert_eq(&planned(builder, workers).to_string());
+}
+
+fn dense(x: &Expr, w: &Expr) -> Expr {
+    x.dot(w, DotDims { lhs_contract: vec![1], rhs_contract: vec![1], ..DotDims::default() })
+}
+
+#[test]
+fn a_dense_layer_is_a_product_and_one_kernel() {
+    let b = Builder::new();
+    let x = b.input("x", Type::f32([8, 4]));
+    let w = b.state("w", Type::f32([6, 4]));
+    let bias = b.state("b", Type::f32([6]));
+    let y = dense(&x, &w).add(&bias.broadcast(&[8, 6], &[1])).relu();
+    b.output("y", &y);
+    check(
+        &b,
+        1,
+        expect![[r#"
+        plan: workers 1, kernels 1 (1 distinct), contractions 1, barriers 0, arena 512 (at least 512) bytes
+          %3 = dot(@96, state0) -> @0: batch [] m [8] n [6] k [4]
+          %11 = kernel0(@0, state1, @48) over 0..8
+        kernel0: [8p, 6v]
+          v0 = 0.0
+          v1 = b0[6·i0 + i1]: f32
+          v2 = b1[i1]: f32
+          v3 = add v1 v2
+          v4 = lt v0 v3
+          v5 = select v4 v3 v0
+          b2[6·i0 + i1] = v5
+
+    "#]],
+    );
+}
+
+#[test]
+fn softmax_keeps_the_exponentials_and_sums_them_as_they_are_made() {
+    let b = Builder::new();
+    let x = b.input("x", Type::f32([8, 10]));
+    let top = x.max_over(&[1]).broadcast(&[8, 10], &[0]);
+    let e = x.sub(&top).exp();
+    let y = e.div(&e.sum(&[1]).broadcast(&[8, 10], &[0]));
+    b.output("y", &y);
+    check(
+        &b,
+        1,
+        expect![[r#"
+        plan: workers 1, kernels 3 (3 distinct), contractions 0, barriers 0, arena 1088 (at least 1088) bytes
+          %1 = kernel0(@0, @240) over 0..8
+          %5 %6 = kernel1(@0, @240, @80, @256) over 0..8
+          %8 = kernel2(@80, @256, @160) over 0..8
+        kernel0: [8p, 10rv]
+          v0 = b0[10·i0 + i1]: f32
+          b1[i0] = Max v0
+
+        kernel1: [8p, 10rv]
+          v0 = b0[10·i0 + i1]: f32
+          v1 = b1[i0]: f32
+          v2 = neg v1
+          v3 = add v0 v2
+          v4 = exp v3
+          b2[10·i0 + i1] = v4
+          b3[i0] = Sum v4
+
+        kernel2: [8p, 10v]
+          v0 = b0[10·i0 + i1]: f32
+          v1 = b1[i0]: f32
+          v2 = div v0 v1
+          b2[10·i0 + i1] = v2
+
+    "#]],
+    );
+}
+
+#[test]
+fn an_update_reads_and_overwrites_its_states_in_one_kernel() {
+    let b = Builder::new();
+    let g = b.input("g", Type::f32([100]));
+    let p = b.state("p", Type::f32([100]));
+    let m = b.state("m", Type::f32([100])).scale(0.9).add(&g.scale(0.1));
+    b.write_state("p", &p.sub(&m.scale(0.01)));
+    b.write_state("m", &m);
+    let plan = planned(&b, 2);
+    assert_eq!(plan.steps.len(), 1, "{plan}");
+    let StepWork::Kernel { args, .. } = &plan.steps[0].work else { panic!("{plan}") };
+    let states = args.iter().filter(|a| matches!(plan.buffers[a.buffer].memory, Memory::State(_))).count();
+    assert_eq!(states, args.len() - 1, "only the gradient is in the arena: {plan}");
+}
+
+#[test]
+fn a_state_that_is_still_read_is_overwritten_at_the_end() {
+    let b = Builder::new();
+    let (p, q) = (b.state("p", Type::f32([40])), b.state("q", Type::f32([40])));
+    b.write_state("p", &q.scale(2.0));
+    b.write_state("q", &p.scale(3.0).reverse(&[0]));
+    let plan = planned(&b, 1);
+    let arena = plan.buffers.iter().filter(|b| matches!(b.memory, Memory::Arena(_)) && b.elements == 40).count();
+    assert!(arena >= 1, "the two exchange values, so one must wait aside: {plan}");
+}
+
+#[test]
+fn images_lie_channels_last_and_statistics_are_partial_sums() {
+    let b = Builder::new();
+    let x = b.input("x", Type::f32([4, 1, 8, 8]));
+    let w = b.state("w", Type::f32([8, 1, 4, 4]));
+    let geometry = ConvDims {
+        stride: vec![2, 2],
+        padding: vec![(1, 1); 2],
+        input_dilation: vec![1, 1],
+        kernel_dilation: vec![1, 1],
+        groups: 1,
+    };
+    let y = x.conv(&w, geometry);
+    let mean = y.mean(&[0, 2, 3]);
+    b.output("y", &y.sub(&mean.broadcast(&y.shape(), &[1])).relu().sum(&[1, 2, 3]));
+    check(
+        &b,
+        2,
+        expect![[r#"
+        plan: workers 2, kernels 3 (3 distinct), contractions 1, barriers 3, arena 3264 (at least 3264) bytes
+          %2 = conv(@512, state0) -> @0: samples 4 groups 1 channels 1 features 8 8*4->4 8*4->4
+          ---- barrier
+          %3 = kernel0(@0, @768 each) over 0..32 | 32..64
+          ---- barrier
+          %3 = kernel1(@768, @784) over 0..8 | -
+          ---- barrier
+          %16 = kernel2(@0, @784, @800) over 0..2 | 2..4
+        kernel0: [8v, 64rp]
+          v0 = b0[i0 + 8·i1]: f32
+          b1[i0] = Sum v0
+
+        kernel1: [8vp, 2r]
+          v0 = b0[i0 + 8·i1]: f32
+          b1[i0] = Sum v0
+
+        kernel2: [4p, 16r, 8rv]
+          v0 = 0.0
+          v1 = b0[128·i0 + 8·i1 + i2]: f32
+          v2 = b1[i2]: f32
+          v3 = 0.015625
+          v4 = mul v2 v3
+          v5 = neg v4
+          v6 = add v1 v5
+          v7 = lt v0 v6
+          v8 = select v7 v6 v0
+          b2[i0] = Sum v8
+
+    "#]],
+    );
+}
+
+#[test]
+fn flattening_channels_last_images_costs_no_copy() {
+    let b = Builder::new();
+    let x = b.input("x", Type::f32([4, 2, 8, 8]));
+    let w = b.state("w", Type::f32([8, 2, 3, 3]));
+    let v = b.state("v", Type::f32([5, 8 * 36]));
+    let geometry = ConvDims {
+        stride: vec![1, 1],
+        padding: vec![(0, 0); 2],
+        input_dilation: vec![1, 1],
+        kernel_dilation: vec![1, 1],
+        groups: 1,
+    };
+    let y = dense(&x.conv(&w, geometry).reshape(&[4, 8 * 36]), &v);
+    b.output("y", &y);
+    let plan = planned(&b, 1);
+    let kernels = plan.steps.iter().filter(|s| matches!(s.work, StepWork::Kernel { .. })).count();
+    assert_eq!((kernels, plan.steps.len()), (0, 2), "{plan}");
+}
+
+#[test]
+fn barriers_stand_only_where_shares_meet() {
+    let b = Builder::new();
+    let x = b.input("x", Type::f32([64, 16]));
+    let y = x.exp();
+    b.output("rows", &y.sum(&[1]));
+    b.output("columns", &y.sum(&[0]));
+    let plan = planned(&b, 2);
+    // Rows go with the exponentials; columns are summed in partial results over the same rows, then combined.
+    assert_eq!(plan.summary.barriers, 1, "{plan}");
+    assert_eq!(planned(&b, 1).summary.barriers, 0);
+}
+
+#[test]
+fn the_arena_is_not_smaller_than_its_bound_and_reuses_memory() {
+    let b = Builder::new();
+    let mut x = b.input("x", Type::f32([32, 32]));
+    let w = b.state("w", Type::f32([32, 32]));
+    for _ in 0..10 {
+        x = dense(&x, &w).tanh();
+    }
+    b.output("y", &x);
+    let plan = planned(&b, 1);
+    assert!(plan.arena >= plan.arena_bound);
+    assert!(plan.arena <= 3 * 32 * 32, "two values at a time: {} elements\n{plan}", plan.arena);
+}

@@ -177,16 +177,17 @@ impl Math<'_, '_> {
         let denominator = self.b.ins().fadd(e, one);
         let quotient = self.b.ins().fdiv(two, denominator);
         let large = self.b.ins().fsub(one, quotient);
-        let minus_zero = self.splat(-0.0);
-        let sign = self.b.ins().band(x, minus_zero);
-        let large = self.b.ins().bor(large, sign);
         let s = self.b.ins().fmul(x, x);
         let p = self.polynomial(s, &[-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1]);
         let p = self.b.ins().fmul(p, s);
         let small = self.mul_add(p, x, x);
         let border = self.splat(0.625);
         let is_small = self.b.ins().fcmp(FloatCC::LessThan, magnitude, border);
-        self.select(is_small, small, large)
+        let value = self.select(is_small, small, large);
+        // The sign of x, also of −0.
+        let minus_zero = self.splat(-0.0);
+        let sign = self.b.ins().band(x, minus_zero);
+        self.b.ins().bor(value, sign)
     }
 
     /// ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|).
