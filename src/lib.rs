@@ -1,1 +1,24 @@
-//! Saddlepoint.
+//! Saddlepoint: write the min-max game of an adversarial model the way a paper writes it; it is checked while your crate compiles,
+//! becomes one optimised program, and trains as native code.
+//!
+//! Start with [`gan!`] and the [`prelude`].
+
+pub use saddlepoint_compiler as compiler;
+pub use saddlepoint_macros::gan;
+pub use saddlepoint_runtime::{
+    Array, Classes, Column, Columns, Config, Device, Error, Fit, Kind, Model, Report, Result, Rows, Source, Tensor, data,
+};
+
+/// Everything that a model and its training need.
+pub mod prelude {
+    pub use crate::{Classes, Config, Fit, Model, Report, Rows, Source, Tensor, data, gan};
+    pub use saddlepoint_compiler::ir::Expr;
+}
+
+/// What the expansion of [`gan!`] refers to. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use saddlepoint_compiler::ir::Expr;
+    pub use saddlepoint_compiler::lower::RustFunction;
+    pub use saddlepoint_runtime::{Engine, FromArray, ModelSource, Open};
+}

@@ -37,7 +37,7 @@ impl<'s> Update<'s> {
     /// The parameter's next value.
     pub fn apply(&self, target: &mut GraphTarget<'_>, name: &str, parameter: &Expr, gradient: &Expr) -> Expr {
         let shape = parameter.shape();
-        let mut memory = |target: &mut GraphTarget<'_>, part: &str, next: &dyn Fn(&Expr) -> Expr| {
+        let memory = |target: &mut GraphTarget<'_>, part: &str, next: &dyn Fn(&Expr) -> Expr| {
             let full = format!("{part}.{name}");
             let state = target.memory(self.player, &full, &shape);
             let value = next(&state);
