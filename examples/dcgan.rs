@@ -1,0 +1,57 @@
+//! DCGAN (Radford et al. 2016) on 28×28 pictures of clothes: the pictures are in the crate, the run folder shows what came of
+//! them.
+//!
+//! `cargo run --release --example dcgan`
+
+use saddlepoint::prelude::*;
+use saddlepoint_examples_harness::{Options, Threshold, measure, rows, sliced_wasserstein};
+
+gan! {
+    /// DCGAN on 28×28 grey images.
+    pub model Dcgan {
+        data  x: [1, 28, 28];
+        noise z: normal([64]);
+
+        net G(z: [64]) -> [1, 28, 28] {
+            z.dense(64 * 7 * 7).reshape([64, 7, 7]).batch_norm().relu()
+                .conv_transpose(32, kernel = 4, stride = 2, pad = 1).batch_norm().relu()
+                .conv_transpose(1, kernel = 4, stride = 2, pad = 1).tanh()
+        }
+        net D(x: [1, 28, 28]) -> [1] {
+            x.conv(32, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)
+                .conv(64, kernel = 4, stride = 2, pad = 1).batch_norm().leaky_relu(0.2)
+                .flatten().dense(1).sigmoid()
+        }
+
+        player D maximizes { E[ln(D(x))] + E[ln(1 - D(G(z)))] }
+        player G maximizes { E[ln(D(G(z)))] }
+        train { D, G: adam(2e-4, beta1 = 0.5); }
+        output sample = G(z);
+    }
+}
+
+fn main() -> saddlepoint::Result<()> {
+    let options = Options::read();
+    let images = data::fashion_sample();
+    let mut gan = Dcgan::build(options.config(64, 7))?;
+    if options.explain {
+        println!("{}", gan.explain());
+        return Ok(());
+    }
+    let untrained = gan.sample(1_000)?;
+    let report = gan.fit(&images, options.fit(3_000, "runs/dcgan"))?;
+    if report.interrupted {
+        return Ok(());
+    }
+    let made = gan.sample(1_000)?;
+    if let Some(folder) = &report.folder {
+        made.save_grid(folder.join("samples.png"))?;
+    }
+    let real = rows(&images, 0, 1_000)?;
+    let other = rows(&images, 1_000, 2_000)?;
+    let before = sliced_wasserstein(&untrained, &real, 100);
+    measure("swd_of_real_to_real", sliced_wasserstein(&other, &real, 100), Threshold::None);
+    measure("swd_untrained", before, Threshold::None);
+    measure("swd_share_of_untrained", sliced_wasserstein(&made, &real, 100) / before, Threshold::AtMost(0.2));
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Eight Gaussians on a ring: does the generator find them all? With instance noise annealed by a hyper (Sønderby et al. 2017),
+//! and the plain GAN beside it.
+//!
+//! `cargo run --release --example ring`
+
+use saddlepoint::prelude::*;
+use saddlepoint_examples_harness::{Options, Threshold, measure, modes};
+
+gan! {
+    /// Both players see a blurred world that clears as training goes on.
+    pub model Ring {
+        data  x: [2];
+        noise z: normal([16]);
+        hyper blur: f32 = 0.5 * max(0.0, 1.0 - progress / 0.6);
+
+        net G(z: [16]) -> [2] { z.dense(128).relu().dense(128).relu().dense(2) }
+        net D(x: [2]) -> [1] { x.dense(128).relu().dense(128).relu().dense(1) }
+
+        let real = x + blur * normal([2]);
+        let fake = G(z) + blur * normal([2]);
+        player D minimizes { E[softplus(-D(real))] + E[softplus(D(fake))] }
+        player G minimizes { E[softplus(-D(fake))] }
+        train { D, G: adam(5e-4, beta1 = 0.5); }
+        output sample = G(z);
+    }
+}
+
+gan! {
+    /// The same networks without the blur.
+    pub model Plain {
+        data  x: [2];
+        noise z: normal([16]);
+
+        net G(z: [16]) -> [2] { z.dense(128).relu().dense(128).relu().dense(2) }
+        net D(x: [2]) -> [1] { x.dense(128).relu().dense(128).relu().dense(1) }
+
+        player D minimizes { E[softplus(-D(x))] + E[softplus(D(G(z)))] }
+        player G minimizes { E[softplus(-D(G(z)))] }
+        train { D, G: adam(5e-4, beta1 = 0.5); }
+        output sample = G(z);
+    }
+}
+
+const SIGMA: f32 = 0.01;
+const STEPS: u64 = 25_000;
+
+fn main() -> saddlepoint::Result<()> {
+    let options = Options::read();
+    let ring = data::ring(8, 1.0, SIGMA);
+    let seeds = options.seed.map_or(1..=5, |s| s..=s);
+    let mut good = 0;
+    for seed in seeds.clone() {
+        let points = ring.sample(100_000, seed)?;
+        let mut gan = Ring::build(options.config(512, seed).seed(seed))?;
+        gan.fit(&points, options.fit(STEPS, &format!("runs/ring/{seed}")))?;
+        let (found, share) = modes(&gan.sample(2_500)?, ring.centres(), SIGMA);
+        measure(&format!("ring_seed{seed}_modes"), found as f64, Threshold::AtLeast(8.0));
+        measure(&format!("ring_seed{seed}_high_quality"), share, Threshold::AtLeast(0.9));
+        good += usize::from(found == 8 && share >= 0.9);
+
+        let mut plain = Plain::build(options.config(512, seed).seed(seed))?;
+        plain.fit(&points, options.fit(STEPS, &format!("runs/ring/plain-{seed}")))?;
+        let (found, share) = modes(&plain.sample(2_500)?, ring.centres(), SIGMA);
+        measure(&format!("plain_seed{seed}_modes"), found as f64, Threshold::None);
+        measure(&format!("plain_seed{seed}_high_quality"), share, Threshold::None);
+    }
+    if seeds.count() == 5 {
+        measure("ring_good_seeds_of_5", good as f64, Threshold::AtLeast(4.0));
+    }
+    Ok(())
+}

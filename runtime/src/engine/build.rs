@@ -1,0 +1,164 @@
+//! From the model's text to compiled programs and initial states.
+
+use super::feed::{Feed, feeds};
+use super::{Engine, Program, Turn};
+use crate::array::Kind;
+use crate::config::Config;
+use crate::device::cpu::{CpuDevice, StateStore};
+use crate::error::{Error, Result};
+use crate::source::loader::{FieldSpec, GroupSpec};
+use crate::streams::Stream;
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+use saddlepoint_compiler::ir::{DType, Graph};
+use saddlepoint_compiler::lower::{self, Init, Kind as StateKind, RustFunction, States};
+use saddlepoint_compiler::rewrite;
+use saddlepoint_language::{Diagnostic, Element, Given, Resolved, TensorType, decode};
+
+/// A model as `gan!` writes it into the user's crate.
+pub struct ModelSource {
+    /// Its name.
+    pub name: &'static str,
+    /// The file it stands in.
+    pub file: &'static str,
+    /// Its tree as text, with the line and column of everything in it.
+    pub tree: &'static str,
+}
+
+/// What a model leaves open until it is built.
+#[derive(Default)]
+pub struct Open {
+    /// Constants without value, in the model's order; bools as 0 and 1.
+    pub consts: Vec<f64>,
+    /// Rust constants that dimensions name, in the order of the model's table.
+    pub outer: Vec<f64>,
+    /// Rust functions that the model calls, in the order of its table.
+    pub functions: Vec<RustFunction>,
+}
+
+impl Engine {
+    /// Builds a model: resolve, lower, optimise, compile, set initial values.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with the place in the user's source; [`Error::Setting`], [`Error::Device`].
+    pub fn build(source: &'static ModelSource, open: Open, config: Config) -> Result<Engine> {
+        config.check()?;
+        let model = decode(source.tree).map_err(|e| Error::device(format!("the expansion of gan! is damaged: {e}")))?;
+        let locate = |d: &Diagnostic| {
+            let place = model.place(d.site);
+            let (line, column) = (place.line, place.column);
+            Error::Model { file: source.file.to_string(), line, column, message: d.message.clone() }
+        };
+        let given = Given { consts: &open.consts, outer: &open.outer };
+        let resolved = Resolved::new(&model, &given).map_err(|all| match all.first() {
+            Some(first) => locate(first),
+            None => Error::device("the model does not resolve"),
+        })?;
+        let place = |d: &Diagnostic| match locate(d) {
+            Error::Model { file, line, column, message } => {
+                saddlepoint_compiler::Error::Model { file, line, column, message }
+            }
+            other => saddlepoint_compiler::Error::ir(other.to_string()),
+        };
+        let programs = lower::lower(&resolved, &open.functions, config.batch_size(), &place)?;
+        let device = CpuDevice::new(config.worker_count())?;
+        let mut store = StateStore::new();
+        for (name, spec) in &programs.states {
+            store.declare(name, &spec.ty)?;
+        }
+        initialise(&mut store, &programs.states, config.seed_value())?;
+        let compile = |name: String, graph: Graph, output: Option<usize>| -> Result<Program> {
+            let feeds = feeds(&graph, &resolved, output)?;
+            let (graph, report) = rewrite::optimise(&graph, &rewrite::Options::default())?;
+            Ok(Program { name, executable: device.compile(&graph)?, feeds, report })
+        };
+        let mut turns = Vec::new();
+        for turn in programs.turns {
+            let names: Vec<&str> = turn.players.iter().map(|p| resolved.players[*p].name.as_str()).collect();
+            let program = compile(format!("turn {}", names.join("+")), turn.graph, None)?;
+            turns.push(Turn { players: turn.players, steps: turn.steps, program, inner: 0 });
+        }
+        let metrics = programs.metrics.map(|graph| compile("metrics".into(), graph, None)).transpose()?;
+        let mut outputs = Vec::new();
+        for output in programs.outputs {
+            let name = format!("output {}", resolved.outputs[output.output].name);
+            outputs.push(compile(name, output.graph, Some(output.output))?);
+        }
+        let groups = resolved.groups.iter().map(group_spec).collect::<Result<Vec<_>>>()?;
+        Ok(Engine {
+            name: source.name,
+            fingerprint: fingerprint(&programs.states),
+            overrides: vec![None; resolved.hypers.len()],
+            losses: vec![None; resolved.players.len()],
+            phase: if resolved.phases.is_empty() { None } else { Some(0) },
+            horizon: config.horizon_steps().map(|steps| (0, steps)),
+            resolved,
+            config,
+            device,
+            store,
+            specs: programs.states,
+            groups,
+            turns,
+            metrics,
+            outputs,
+            step: 0,
+            calls: 0,
+            last: Vec::new(),
+        })
+    }
+
+    /// Whether any program draws from the data field; unused fields need not be supplied.
+    pub(super) fn uses_field(&self, group: usize, field: usize) -> bool {
+        let wanted = Feed::Data { group, field };
+        self.turns.iter().any(|t| t.program.feeds.contains(&wanted))
+    }
+}
+
+/// What is wanted of one field or argument.
+pub(super) fn column_spec(name: &str, ty: &TensorType) -> Result<FieldSpec> {
+    let open = || Error::device(format!("the type of {name} is not known"));
+    let shape = ty.shape.iter().map(|d| d.known().ok_or_else(open)).collect::<Result<Vec<_>>>()?;
+    let kind = match ty.element {
+        Element::Float => Kind::Tensor,
+        Element::Class(k) => Kind::Classes(k.known().ok_or_else(open)?),
+    };
+    Ok(FieldSpec { name: name.to_string(), shape, kind, needed: true })
+}
+
+fn group_spec(group: &saddlepoint_language::Group) -> Result<GroupSpec> {
+    let field = |f: &saddlepoint_language::Field| column_spec(&f.name, &f.ty);
+    Ok(GroupSpec { name: group.name.clone(), fields: group.fields.iter().map(field).collect::<Result<Vec<_>>>()? })
+}
+
+/// Sets every state to its initial value; a parameter's depends on the seed and its name alone.
+fn initialise(store: &mut StateStore, states: &States, seed: u64) -> Result<()> {
+    for (name, spec) in states {
+        if spec.ty.dtype != DType::F32 {
+            continue;
+        }
+        let values = initial_values(states, name, seed);
+        store.write_f32(name, &values)?;
+    }
+    Ok(())
+}
+
+fn initial_values(states: &States, name: &str, seed: u64) -> Vec<f32> {
+    let Some(spec) = states.get(name) else { return Vec::new() };
+    let n = spec.ty.elements();
+    let mut draws = Stream::Initial { parameter: name }.open(seed);
+    match (spec.init, &spec.kind) {
+        (Init::Constant(value), _) => vec![value; n],
+        (Init::Uniform { low, high }, _) => (0..n).map(|_| low + (high - low) * draws.random::<f32>()).collect(),
+        (Init::Normal { deviation }, _) => {
+            (0..n).map(|_| deviation * Distribution::<f32>::sample(&StandardNormal, &mut draws)).collect()
+        }
+        (Init::CopyOf, StateKind::Average { of }) => initial_values(states, of, seed),
+        (Init::CopyOf, _) => vec![0.0; n],
+    }
+}
+
+/// A number that tells models of different states apart (FNV-1a over names and types).
+fn fingerprint(states: &States) -> u64 {
+    let text: String = states.iter().map(|(name, spec)| format!("{name}:{};", spec.ty)).collect();
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
+}

@@ -1,0 +1,139 @@
+//! A model's whole state to a checkpoint and back, and single parameters by name.
+
+use super::Engine;
+use crate::checkpoint::{Checkpoint, Stored, Values};
+use crate::error::{Error, Result};
+use crate::tensor::Tensor;
+use saddlepoint_compiler::ir::DType;
+use saddlepoint_compiler::lower::Kind;
+use std::collections::BTreeMap;
+
+/// Names of what a checkpoint holds besides the states.
+const INNER: &str = "counter.inner";
+const CALLS: &str = "counter.calls";
+const HORIZON: &str = "horizon";
+const PHASE: &str = "phase";
+
+impl Engine {
+    /// Everything needed to go on to the same bits.
+    pub(super) fn to_checkpoint(&self) -> Result<Checkpoint> {
+        let mut checkpoint = Checkpoint::new(self.name, self.fingerprint, self.config.seed_value(), self.step);
+        checkpoint.arrays = self.arrays()?;
+        let mut note = |key: &str, value: String| checkpoint.notes.insert(key.to_string(), value);
+        if let Some((first, steps)) = self.horizon {
+            note(HORIZON, format!("{first} {steps}"));
+        }
+        if let Some(phase) = self.phase {
+            note(PHASE, self.resolved.phases[phase].name.clone());
+        }
+        for (hyper, value) in self.resolved.hypers.iter().zip(&self.overrides) {
+            if let Some(value) = value {
+                note(&format!("hyper.{}", hyper.name), format!("{:016x}", value.to_bits()));
+            }
+        }
+        Ok(checkpoint)
+    }
+
+    /// Takes over a checkpoint of this model, or refuses it and changes nothing.
+    pub(super) fn take_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        checkpoint.check_model(self.name, self.fingerprint)?;
+        checkpoint.check_arrays(&self.arrays()?)?;
+        let note = |key: &str| checkpoint.notes.get(key);
+        let horizon = match note(HORIZON) {
+            Some(text) => {
+                let numbers = text.split_once(' ').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+                Some(numbers.ok_or_else(|| checkpoint.refuse("its horizon is no pair of numbers"))?)
+            }
+            None => None,
+        };
+        let phase = match note(PHASE) {
+            Some(name) => {
+                let found = self.resolved.phases.iter().position(|p| p.name == *name);
+                Some(found.ok_or_else(|| checkpoint.refuse(format!("the model has no phase `{name}`")))?)
+            }
+            None => None,
+        };
+        let mut overrides = vec![None; self.resolved.hypers.len()];
+        for (hyper, slot) in self.resolved.hypers.iter().zip(&mut overrides) {
+            if let Some(text) = note(&format!("hyper.{}", hyper.name)) {
+                let bits = u64::from_str_radix(text, 16);
+                let bits = bits.map_err(|_| checkpoint.refuse(format!("the value of hyper `{}` is damaged", hyper.name)))?;
+                *slot = Some(f64::from_bits(bits));
+            }
+        }
+        let inner = (0..self.turns.len()).map(|t| checkpoint.counter(&format!("{INNER}.{t}")));
+        let inner = inner.collect::<Result<Vec<_>>>()?;
+        let calls = checkpoint.counter(CALLS)?;
+        for name in self.specs.keys() {
+            match checkpoint.arrays.get(name).map(|a| &a.values) {
+                Some(Values::F32(values)) => self.store.write_f32(name, values)?,
+                Some(Values::I32(values)) => self.store.write_i32(name, values)?,
+                _ => {}
+            }
+        }
+        for (turn, count) in self.turns.iter_mut().zip(inner) {
+            turn.inner = count as u32;
+        }
+        (self.calls, self.step) = (calls as u32, checkpoint.step);
+        (self.horizon, self.phase, self.overrides) = (horizon, phase, overrides);
+        Ok(())
+    }
+
+    /// The first state that is not finite: its name, and the value.
+    pub(super) fn first_non_finite(&self) -> Result<Option<(String, f32)>> {
+        for (name, spec) in self.specs.iter().filter(|(_, s)| s.ty.dtype == DType::F32) {
+            if let Some(value) = self.store.read_f32(name)?.into_iter().find(|v| !v.is_finite()) {
+                return Ok(Some((name.clone(), value)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn arrays(&self) -> Result<BTreeMap<String, Stored>> {
+        let mut arrays = BTreeMap::new();
+        for (name, spec) in &self.specs {
+            let stored = match spec.ty.dtype {
+                DType::F32 => Stored::f32(spec.ty.shape.clone(), self.store.read_f32(name)?),
+                _ => Stored::i32(spec.ty.shape.clone(), self.store.read_i32(name)?),
+            };
+            arrays.insert(name.clone(), stored);
+        }
+        for (i, turn) in self.turns.iter().enumerate() {
+            arrays.insert(format!("{INNER}.{i}"), Stored::counter(u64::from(turn.inner)));
+        }
+        arrays.insert(CALLS.to_string(), Stored::counter(u64::from(self.calls)));
+        Ok(arrays)
+    }
+
+    /// A state by its name: a parameter such as `G.dense_0.weight`, a running statistic, an optimiser's moment such as
+    /// `optimiser.D.m.D.dense_0.weight`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there is none of this name.
+    pub fn state(&self, name: &str) -> Result<Tensor> {
+        let spec = self.specs.get(name).ok_or_else(|| self.unknown(name))?;
+        Tensor::new(spec.ty.shape.clone(), self.store.read_f32(name)?)
+    }
+
+    /// Sets a state. An average of a parameter is not set along with it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there is none of this name or it has another shape.
+    pub fn set_state(&mut self, name: &str, value: &Tensor) -> Result<()> {
+        let spec = self.specs.get(name).ok_or_else(|| self.unknown(name))?;
+        if spec.ty.shape != value.shape() {
+            return Err(Error::data(name, format!("{:?}", spec.ty.shape), format!("{:?}", value.shape())));
+        }
+        self.store.write_f32(name, value.as_slice())
+    }
+
+    /// Names of all parameters, in order.
+    pub fn parameter_names(&self) -> Vec<&str> {
+        let parameter = |kind: &Kind| matches!(kind, Kind::Parameter { .. });
+        self.specs.iter().filter(|(_, s)| parameter(&s.kind)).map(|(n, _)| n.as_str()).collect()
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        Error::data(format!("model {}", self.name), format!("one of {}", self.parameter_names().join(", ")), name)
+    }
+}

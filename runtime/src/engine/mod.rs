@@ -1,0 +1,254 @@
+//! The engine behind every model: compiled programs, their states, and the steps of training.
+//!
+//! [`Engine::build`] decodes the model that `gan!` wrote into the user's crate, lowers it to programs, optimises and compiles
+//! them. What always holds between calls: all states belong to the same step; a failed call leaves them as they were or
+//! completely moved on, program by program.
+
+mod build;
+mod checkpoint;
+mod feed;
+mod model;
+mod outputs;
+mod training;
+
+pub use build::{ModelSource, Open};
+pub use model::Model;
+pub use outputs::FromArray;
+
+use crate::array::{Array, Column};
+use crate::config::Config;
+use crate::device::cpu::{CpuDevice, Executable, StateStore};
+use crate::error::{Error, Result};
+use crate::source::loader::GroupSpec;
+use feed::{Feed, Moment};
+use saddlepoint_compiler::lower::States;
+use saddlepoint_compiler::rewrite::Report;
+use saddlepoint_language::Resolved;
+
+/// A compiled program with what it wants as inputs.
+struct Program {
+    /// Its name, which keys its random draws.
+    name: String,
+    executable: Executable,
+    feeds: Vec<Feed>,
+    report: Report,
+}
+
+struct Turn {
+    players: Vec<usize>,
+    steps: usize,
+    program: Program,
+    /// Inner steps run since the last whole step: part of the key of random draws.
+    inner: u32,
+}
+
+/// A model, built.
+pub struct Engine {
+    name: &'static str,
+    fingerprint: u64,
+    resolved: Resolved,
+    config: Config,
+    device: CpuDevice,
+    store: StateStore,
+    specs: States,
+    groups: Vec<GroupSpec>,
+    turns: Vec<Turn>,
+    metrics: Option<Program>,
+    outputs: Vec<Program>,
+    overrides: Vec<Option<f64>>,
+    /// Completed steps.
+    step: u64,
+    /// The first step and number of steps over which `progress` goes from 0 to 1.
+    horizon: Option<(u64, u64)>,
+    /// Index of the current phase; all players move without phases.
+    phase: Option<usize>,
+    /// Calls of outputs so far: every call draws anew.
+    calls: u32,
+    /// Objective of each player at its last turn.
+    losses: Vec<Option<f32>>,
+    /// The last batch, kept for metrics.
+    last: Vec<Vec<Array>>,
+}
+
+impl Engine {
+    /// Every player's turn: inner step j of every turn takes `batches[j % batches.len()]`, `[group][field]` each.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a batch does not suit the model.
+    pub fn step(&mut self, batches: &[Vec<Vec<Column<'_>>>]) -> Result<()> {
+        if batches.is_empty() {
+            return Err(Error::data("step", "at least one batch", "none"));
+        }
+        for batch in batches {
+            self.check_batch(batch)?;
+        }
+        for turn in 0..self.turns.len() {
+            if !self.moves(turn) {
+                continue;
+            }
+            for inner in 0..self.turns[turn].steps {
+                self.turns[turn].inner = inner as u32;
+                self.run_turn(turn, &batches[inner % batches.len()])?;
+            }
+        }
+        self.keep_last(batches);
+        self.step += 1;
+        for turn in &mut self.turns {
+            turn.inner = 0;
+        }
+        Ok(())
+    }
+
+    /// One inner step of one player (of all players, in a simultaneous game). Does not end the step.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the batch does not suit the model; [`Error::Setting`] for a player that `train` does not name.
+    pub fn turn(&mut self, player: usize, batch: &[Vec<Column<'_>>]) -> Result<()> {
+        self.check_batch(batch)?;
+        let Some(turn) = self.turns.iter().position(|t| t.players.contains(&player)) else {
+            return Err(Error::Setting { setting: "player", message: "train does not name this player".into() });
+        };
+        self.run_turn(turn, batch)?;
+        self.turns[turn].inner += 1;
+        self.keep_last(&[batch.to_vec()]);
+        Ok(())
+    }
+
+    /// Objectives of all players, in the model's order, at their last turns; then the metrics on the last batch. `None`: the
+    /// player has not moved.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there are metrics but no step has been made.
+    pub fn metrics(&mut self) -> Result<Vec<Option<f32>>> {
+        let mut values = self.losses.clone();
+        let Some(program) = &mut self.metrics else { return Ok(values) };
+        if self.last.is_empty() && !self.groups.is_empty() {
+            return Err(Error::data("metrics", "a step before the first metrics", "none"));
+        }
+        let last: Vec<Vec<Column<'_>>> = self.last.iter().map(|g| g.iter().map(Array::as_column).collect()).collect();
+        let moment = Moment {
+            resolved: &self.resolved,
+            overrides: &self.overrides,
+            step: self.step.saturating_sub(1),
+            progress: progress(self.step.saturating_sub(1), self.horizon),
+            seed: self.config.seed_value(),
+            inner: 0,
+        };
+        program.run(&mut self.store, &moment, &last, &[])?;
+        for metric in &self.resolved.metrics {
+            let value = program.executable.result(&format!("metric.{metric}"));
+            values.push(value.and_then(|v| v.first().copied()));
+        }
+        Ok(values)
+    }
+
+    /// The current value of a hyper.
+    pub fn hyper(&self, index: usize) -> f32 {
+        let progress = progress(self.step, self.horizon);
+        self.resolved.hyper_value(index, self.step as f64, progress, &self.overrides) as f32
+    }
+
+    /// Replaces a hyper's formula by a number.
+    pub fn set_hyper(&mut self, index: usize, value: f32) {
+        if let Some(slot) = self.overrides.get_mut(index) {
+            *slot = Some(f64::from(value));
+        }
+    }
+
+    /// Enters a phase: from the next step on only its players move.
+    pub fn enter(&mut self, phase: usize) {
+        if phase < self.resolved.phases.len() {
+            self.phase = Some(phase);
+            self.losses.fill(None);
+        }
+    }
+
+    /// What the compiler made of the model, stage by stage.
+    pub fn explain(&self) -> String {
+        let turns = self.turns.iter().map(|t| &t.program);
+        let programs = turns.chain(&self.metrics).chain(&self.outputs);
+        let mut text =
+            format!("model {}, batch {}, {} workers\n", self.name, self.config.batch_size(), self.device.workers());
+        for program in programs {
+            let plan = program.executable.summary();
+            text += &format!("\n{}\n{}\n", program.name, program.report);
+            text += &format!(
+                "  plan: {} kernels ({} distinct), {} contractions, {} barriers; {:.3} GFLOP in contractions; arena {:.2} MB \
+                 (lower bound {:.2})\n",
+                plan.kernels,
+                plan.distinct_kernels,
+                plan.contractions,
+                plan.barriers,
+                plan.contraction_flops as f64 / 1e9,
+                plan.arena_bytes as f64 / 1e6,
+                plan.arena_bound_bytes as f64 / 1e6
+            );
+        }
+        text
+    }
+
+    /// Whether a turn belongs to the current phase.
+    fn moves(&self, turn: usize) -> bool {
+        match self.phase.and_then(|p| self.resolved.phases.get(p)) {
+            Some(phase) => self.turns[turn].players.iter().any(|p| phase.players.contains(p)),
+            None => true,
+        }
+    }
+
+    fn run_turn(&mut self, index: usize, batch: &[Vec<Column<'_>>]) -> Result<()> {
+        let turn = &mut self.turns[index];
+        let moment = Moment {
+            resolved: &self.resolved,
+            overrides: &self.overrides,
+            step: self.step,
+            progress: progress(self.step, self.horizon),
+            seed: self.config.seed_value(),
+            inner: turn.inner,
+        };
+        turn.program.run(&mut self.store, &moment, batch, &[])?;
+        for player in &turn.players {
+            let name = saddlepoint_compiler::lower::loss_name(&self.resolved.players[*player].name);
+            self.losses[*player] = turn.program.executable.result(&name).and_then(|v| v.first().copied());
+        }
+        Ok(())
+    }
+
+    /// Keeps the last batch where metrics will want it.
+    fn keep_last(&mut self, batches: &[Vec<Vec<Column<'_>>>]) {
+        if self.metrics.is_none() {
+            return;
+        }
+        if let Some(batch) = batches.last() {
+            let own = |column: &Column<'_>| match column {
+                Column::Tensor(t) => Array::Tensor((*t).clone()),
+                Column::Classes(c) => Array::Classes((*c).clone()),
+            };
+            self.last = batch.iter().map(|group| group.iter().map(own).collect()).collect();
+        }
+    }
+
+    /// Whether a batch has the model's groups, fields, shapes, classes and batch size.
+    fn check_batch(&self, batch: &[Vec<Column<'_>>]) -> Result<()> {
+        if batch.len() != self.groups.len() {
+            let wanted = format!("{} data groups", self.groups.len());
+            return Err(Error::data("batch", wanted, batch.len().to_string()));
+        }
+        for (group, columns) in self.groups.iter().zip(batch) {
+            feed::check_columns(
+                &format!("data group {}", group.name),
+                &group.fields,
+                columns,
+                Some(self.config.batch_size()),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Where training stands, from 0 to 1.
+fn progress(step: u64, horizon: Option<(u64, u64)>) -> f64 {
+    match horizon {
+        Some((first, steps)) if steps > 0 => (step.saturating_sub(first) as f64 / steps as f64).min(1.0),
+        _ => 0.0,
+    }
+}
