@@ -88,7 +88,6 @@ impl Lowering<'_> {
             }
         }
         // All gradients are taken at the point before any update; a graph reads every state as it was at its start.
-        let kept = target.kept();
         let mut gradients = Vec::new();
         for (player, objective) in players.iter().zip(&objectives) {
             let moved = self.moved_parameters(*player, target.states());
@@ -96,7 +95,7 @@ impl Lowering<'_> {
             for (name, spec) in &moved {
                 reads.push((name.clone(), target.builder().state(name, spec.ty.clone())));
             }
-            let stable = rewrite::stabilise_expr(target.builder(), objective, &kept);
+            let stable = rewrite::stabilise_expr(target.builder(), objective, &[]);
             let wrt: Vec<NodeId> = reads.iter().map(|(_, e)| e.id()).collect();
             let own = match self.resolved.model.players[*player].game {
                 true => movable_terms(&stable, &wrt),
@@ -165,9 +164,8 @@ impl Lowering<'_> {
                 values.push(evaluation.metric(metric).map_err(|d| (self.locate)(&d))?.tensor);
             }
         }
-        let kept = target.kept();
         for (metric, value) in self.resolved.metrics.iter().zip(values) {
-            let stable = rewrite::stabilise_expr(target.builder(), &value, &kept);
+            let stable = rewrite::stabilise_expr(target.builder(), &value, &[]);
             target.builder().output(format!("metric.{metric}"), &stable);
         }
         finish(target, states).map(Some)
@@ -179,9 +177,8 @@ impl Lowering<'_> {
             let mut evaluation = Evaluation::new(self.resolved, &mut target, Mode::Inference);
             evaluation.output(output).map_err(|d| (self.locate)(&d))?
         };
-        let kept = target.kept();
         for (i, value) in values.iter().enumerate() {
-            let stable = rewrite::stabilise_expr(target.builder(), &value.tensor, &kept);
+            let stable = rewrite::stabilise_expr(target.builder(), &value.tensor, &[]);
             target.builder().output(format!("result.{i}"), &stable);
         }
         Ok(OutputProgram { output, graph: finish(target, states)? })

@@ -8,7 +8,7 @@ use super::optimiser::memory_name;
 use super::states::{Init, Kind, StateSpec, States};
 use super::values::{full_shape, graph_type, per_sample, repeated};
 use crate::autodiff;
-use crate::ir::{Builder, DType, Expr, Literal, NodeId, Op, Type};
+use crate::ir::{Builder, DType, Expr, Literal, Op, Type};
 use crate::rewrite;
 use saddlepoint_language::{Call, Element, Function, Init as GivenInit, Layer, Resolved, Target, TensorType, Typed};
 use std::collections::BTreeMap;
@@ -26,7 +26,6 @@ pub struct GraphTarget<'r> {
     states: States,
     /// Next value of each statistic that a call has moved, by name.
     moved: BTreeMap<String, Expr>,
-    bound: Vec<NodeId>,
 }
 
 impl<'r> GraphTarget<'r> {
@@ -42,7 +41,6 @@ impl<'r> GraphTarget<'r> {
             draws: None,
             states: States::new(),
             moved: BTreeMap::new(),
-            bound: Vec::new(),
         }
     }
 
@@ -64,14 +62,6 @@ impl<'r> GraphTarget<'r> {
     /// States declared so far.
     pub fn states(&self) -> &States {
         &self.states
-    }
-
-    /// Nodes that a `grad` or a state's read refers to: rewriting before differentiation keeps them.
-    pub fn kept(&self) -> Vec<NodeId> {
-        self.builder.with_graph(|g| {
-            let reads = g.ids().filter(|id| matches!(g.node(*id).op, Op::State(_) | Op::Input(_)));
-            reads.chain(self.bound.iter().copied()).collect()
-        })
     }
 
     /// An input of the program, declared at its first use.
@@ -373,9 +363,8 @@ impl Target for GraphTarget<'_> {
     }
 
     fn gradient(&mut self, y: &Typed<Expr>, v: &Typed<Expr>) -> Result<Expr, String> {
-        let mut kept = self.kept();
-        kept.push(v.tensor.id());
-        let stable = rewrite::stabilise_expr(&self.builder, &y.tensor, &kept);
+        // Only v must remain the same node; a bound probability, for one, has to be looked through.
+        let stable = rewrite::stabilise_expr(&self.builder, &y.tensor, &[v.tensor.id()]);
         let ones = self.builder.full(1.0, &stable.shape());
         let gradients = autodiff::gradients(&self.builder, &[(stable, ones)], &[v.tensor.clone()]);
         gradients.into_iter().next().ok_or_else(|| "no gradient".into())
@@ -393,9 +382,5 @@ impl Target for GraphTarget<'_> {
         let per_sample = operands.iter().any(|v| v.ty.per_sample) && shape.first() == Some(&self.batch);
         let ty = TensorType::float(shape[usize::from(per_sample)..].iter().copied(), per_sample);
         Ok(Some(Typed { ty, tensor }))
-    }
-
-    fn bound(&mut self, _name: &str, value: &Typed<Expr>) {
-        self.bound.push(value.tensor.id());
     }
 }

@@ -141,6 +141,19 @@ fn nodes_that_gradients_are_asked_for_stay() {
 }
 
 #[test]
+fn a_probability_bound_to_a_name_is_looked_through() {
+    // Gradients go to the logits: no node has to stay, whatever was given a name on the way.
+    let g = graph(|b| {
+        let x = b.state("x", Type::f32([2]));
+        let fake = x.sigmoid();
+        let y = stabilise_expr(b, &(1.0 - &fake).ln(), &[]);
+        b.output("dx", &gradients(b, &[(y, b.full(1.0, &[2]))], &[x]).remove(0));
+    });
+    let outcome = interpret::<f32>(&g, &[], &[Value::floats(&[2], vec![-100.0, 100.0]).unwrap()]).unwrap();
+    assert_eq!(outcome.output("dx").unwrap().to_f64s(), [0.0, -1.0]);
+}
+
+#[test]
 fn existing_nodes_are_untouched() {
     let b = Builder::new();
     let x = b.state("x", Type::f32([3]));
