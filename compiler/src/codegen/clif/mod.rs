@@ -9,6 +9,9 @@ mod math;
 mod nest;
 mod philox;
 
+#[cfg(test)]
+mod tests;
+
 use crate::plan::Kernel;
 use crate::{Error, Result};
 use cranelift_codegen::Context;
