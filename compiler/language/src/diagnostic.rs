@@ -20,9 +20,9 @@ impl Diagnostic {
     }
 }
 
-/// `; did you mean `x`?` for the candidate nearest to `name`, or nothing when none is near.
+/// ` (did you mean `x`?)` for the candidate nearest to `name`, or nothing when none is near.
 pub(crate) fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(name, candidates).map(|found| format!("; did you mean `{found}`?")).unwrap_or_default()
+    nearest(name, candidates).map(|found| format!(" (did you mean `{found}`?)")).unwrap_or_default()
 }
 
 /// The candidate at the least edit distance, if that is small for a name of this length.
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn proposes_the_nearest_name_and_nothing_far() {
-        assert_eq!(did_you_mean("fakee", ["real", "fake"]), "; did you mean `fake`?");
+        assert_eq!(did_you_mean("fakee", ["real", "fake"]), " (did you mean `fake`?)");
         assert_eq!(nearest("X", ["x", "y"]), Some("x"));
         assert_eq!(nearest("lambda", ["margin", "noise"]), None);
         assert_eq!(edit_distance("kitten", "sitting"), 3);

@@ -109,24 +109,34 @@ impl<'a, T: Target> Evaluation<'a, T> {
             (Value::Number(_), Value::Number(_)) => Value::Number(None),
             (Value::Flag(_), Value::Flag(_)) => Value::Flag(None),
             (Value::Tensor(a), Value::Tensor(b)) => {
-                // A stand-in that depends on both: what gradient may reach, it may reach through either.
-                let node = self.record.add(vec![a.node, b.node], true, None);
+                let (first, second) = (&a.typed.ty, &b.typed.ty);
+                let kinds = matches!(first.element, Element::Float) == matches!(second.element, Element::Float);
+                if first.shape.len() != second.shape.len() || !kinds {
+                    return self.report(site, branches(&first.to_string(), &second.to_string()));
+                }
                 let mut typed = a.typed;
-                let same = typed.ty.shape.len() == b.typed.ty.shape.len();
-                if same {
-                    for (x, y) in typed.ty.shape.iter_mut().zip(&b.typed.ty.shape) {
-                        if x != y {
-                            *x = Dim::Open;
-                        }
+                for (x, y) in typed.ty.shape.iter_mut().zip(&b.typed.ty.shape) {
+                    if x != y {
+                        *x = Dim::Open;
                     }
                 }
                 typed.ty.per_sample |= b.typed.ty.per_sample;
-                if same { Value::Tensor(Tracked { typed, node }) } else { Value::Poison }
+                // Depends on both: what gradient may reach, it may reach through either.
+                let node = self.record.add(vec![a.node, b.node], true, None);
+                Value::Tensor(Tracked { typed, node })
             }
             (Value::Tuple(a), Value::Tuple(b)) if a.len() == b.len() => {
                 Value::Tuple(a.into_iter().zip(b).map(|(a, b)| self.either(site, a, b)).collect())
             }
-            (a, _) => a,
+            (a @ (Value::Number(_) | Value::Flag(_)), b @ Value::Tensor(_))
+            | (a @ Value::Tensor(_), b @ (Value::Number(_) | Value::Flag(_))) => {
+                match (self.operand(site, a), self.operand(site, b)) {
+                    (Some(a), Some(b)) => self.either(site, Value::Tensor(a), Value::Tensor(b)),
+                    _ => Value::Poison,
+                }
+            }
+            (a @ Value::List { .. }, Value::List { .. }) => a,
+            (a, b) => self.report(site, branches(&a.describe(), &b.describe())),
         }
     }
 
@@ -406,6 +416,12 @@ impl<'a, T: Target> Evaluation<'a, T> {
             Err(message) => self.report(site, message),
         }
     }
+}
+
+fn branches(a: &str, b: &str) -> String {
+    format!(
+        "the branches of this `if` give {a} and {b}; its condition is known only when the model is built, so both must be of one kind"
+    )
 }
 
 fn constant<X>(value: &Value<X>) -> Option<Option<f64>> {

@@ -8,6 +8,7 @@ mod body;
 mod call;
 mod divergence;
 mod expression;
+mod forms;
 mod lookup;
 mod objective;
 mod value;

@@ -59,8 +59,9 @@ impl<'a, T: Target> Evaluation<'a, T> {
             let value = if item.game { e.game_value(&item.body, &updates) } else { e.value_of(&item.body) };
             let site = item.body.value.as_ref().map_or(item.body.site, |value| value.site);
             let value = e.averaged(site, value, &what);
-            if let Value::Tensor(tensor) = &value {
-                let sources = e.record.sources(tensor.node);
+            if let Value::Tensor(tensor) = &value
+                && let Some(sources) = e.record.sources(tensor.node)
+            {
                 for (index, updated) in updates.iter().enumerate() {
                     if !sources.contains(updated) {
                         e.unreached(item, index, *updated);
@@ -140,7 +141,10 @@ impl<'a, T: Target> Evaluation<'a, T> {
             return Value::Poison;
         }
         let moved = |e: &Self, term: &Value<T::Tensor>| match term {
-            Value::Tensor(tensor) => e.record.sources(tensor.node).iter().any(|source| updates.contains(source)),
+            Value::Tensor(tensor) => match e.record.sources(tensor.node) {
+                Some(sources) => sources.iter().any(|source| updates.contains(source)),
+                None => true,
+            },
             _ => false,
         };
         let all = terms.clone();

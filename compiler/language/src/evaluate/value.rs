@@ -78,11 +78,19 @@ struct Node {
     /// Whether gradient passes from here to the parents.
     passes: bool,
     source: Option<Updated>,
+    /// Stands for a value that an error took the place of: what it was computed from is not known.
+    stand_in: bool,
 }
 
 impl Record {
     pub(crate) fn add(&mut self, parents: Vec<usize>, passes: bool, source: Option<Updated>) -> usize {
-        self.nodes.push(Node { parents, passes, source });
+        self.nodes.push(Node { parents, passes, source, stand_in: false });
+        self.nodes.len() - 1
+    }
+
+    /// A node in place of one whose computation went wrong.
+    pub(crate) fn add_stand_in(&mut self) -> usize {
+        self.nodes.push(Node { parents: Vec::new(), passes: false, source: None, stand_in: true });
         self.nodes.len() - 1
     }
 
@@ -98,14 +106,20 @@ impl Record {
         reached
     }
 
-    /// Whether gradient from `y` reaches `v`.
+    /// Whether gradient from `y` reaches `v`, as far as is known.
     pub(crate) fn reaches(&self, y: usize, v: usize) -> bool {
-        v <= y && self.reached(y)[v]
+        let reached = self.reached(y);
+        reached.get(v) == Some(&true) || self.unknown(&reached)
     }
 
-    /// The nets and latents that gradient from `y` reaches.
-    pub(crate) fn sources(&self, y: usize) -> BTreeSet<Updated> {
+    /// The nets and latents that gradient from `y` reaches; None when an error on the way leaves that unknown.
+    pub(crate) fn sources(&self, y: usize) -> Option<BTreeSet<Updated>> {
         let reached = self.reached(y);
-        (0..=y).filter(|index| reached[*index]).filter_map(|index| self.nodes[index].source).collect()
+        let sources = (0..=y).filter(|index| reached[*index]).filter_map(|index| self.nodes[index].source);
+        if self.unknown(&reached) { None } else { Some(sources.collect()) }
+    }
+
+    fn unknown(&self, reached: &[bool]) -> bool {
+        reached.iter().zip(&self.nodes).any(|(reached, node)| *reached && node.stand_in)
     }
 }

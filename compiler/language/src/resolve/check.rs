@@ -56,16 +56,18 @@ pub(super) fn everything(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnost
         output.takes_n = per_sample && !output.parameters.iter().any(|parameter| parameter.ty.per_sample);
         output.results = types;
     }
+    // A name that a player lists in error may stand for any net.
+    let certain = resolved
+        .model
+        .players
+        .iter()
+        .zip(&resolved.players)
+        .all(|(written, known)| known.updates.len() >= written.updates.len().max(1));
     for (index, net) in resolved.nets.iter_mut().enumerate() {
         net.layers = owners[index] || net.external;
         let item = &resolved.model.nets[index];
-        if net.layers
-            && !net.external
-            && !net.updated
-            && !net.attributes.frozen
-            && !item.name.text.starts_with('_')
-            && !resolved.model.players.is_empty()
-        {
+        let idle = net.layers && !net.external && !net.updated && !net.attributes.frozen;
+        if idle && certain && !item.name.text.starts_with('_') && !resolved.model.players.is_empty() {
             let name = &net.name;
             errors.push(Diagnostic::new(
                 item.name.site,

@@ -65,7 +65,7 @@ pub(super) fn resolve(resolved: &mut Resolved, given: Option<&Given<'_>>, diagno
                 _ => true,
             })
         };
-        let Some(place) = left.iter().position(|index| ready(index)) else {
+        let Some(place) = left.iter().position(ready) else {
             for index in &left {
                 let name = &items[*index].name;
                 diagnostics.push(Diagnostic::new(name.site, format!("the const `{}` is computed from itself", name.text)));

@@ -79,8 +79,10 @@ impl Names {
                     format!("`{}` is the language's own name for the state of training; choose another", name.text),
                 );
             }
-            if names.values.insert(name.text.clone(), item).is_some() {
+            if names.values.contains_key(&name.text) {
                 report(name, format!("the name `{}` is declared twice; rename one of the two", name.text));
+            } else {
+                names.values.insert(name.text.clone(), item);
             }
         }
 
@@ -94,9 +96,10 @@ impl Names {
                     name,
                     format!("`{}` is a function of the language and cannot be redefined; choose another name", name.text),
                 );
-            }
-            if names.callables.insert(name.text.clone(), item).is_some() {
+            } else if names.callables.contains_key(&name.text) {
                 report(name, format!("`{}` is declared twice; rename one of the two", name.text));
+            } else {
+                names.callables.insert(name.text.clone(), item);
             }
         }
 

@@ -411,7 +411,7 @@ fn optimiser(
         [rate] => spec.rate = Some(rate.clone()),
         other => {
             let message =
-                format!("`{name}` takes its learning rate and options by name, got {} arguments; {USAGE}", other.len());
+                format!("`{name}` takes one argument without name, its learning rate, got {}; {USAGE}", other.len());
             errors.push(Diagnostic::new(line.optimiser.site, message));
         }
     }

@@ -12,6 +12,8 @@ mod layer;
 mod product;
 mod reduction;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use crate::function::Function;
 use crate::types::{Dim, TensorType};

@@ -35,7 +35,10 @@ fn reshape(b: &Bound<'_>) -> Result<Plan, Problem> {
         && from != to
     {
         let (was, is) = (written(&ty.shape), written(&shape));
-        return Err(format!("cannot reshape {was} to {is}: {from} elements are not {to}").into());
+        return Err(format!(
+            "cannot reshape {was} to {is}: {from} elements are not {to}; the products of both shapes must be equal"
+        )
+        .into());
     }
     Ok(Plan::one(Function::Reshape, 1, TensorType { shape, ..ty }))
 }
@@ -71,11 +74,14 @@ fn concat(b: &Bound<'_>) -> Result<Plan, Problem> {
     for (index, ty) in types.iter().enumerate() {
         let fits = ty.shape.len() == first.shape.len() && axis < ty.shape.len();
         let others = fits && (0..ty.shape.len()).all(|at| at == axis || agree(ty.shape[at], result.shape[at]));
-        if !others || !same_elements(ty.element, first.element) {
+        if !same_elements(ty.element, first.element) {
+            let remedy = "make classes tensors by `one_hot()`, or in a net by `embed(n)`";
+            return Err(format!("`concat` joins tensors of one kind, but {first} and {ty} are of two; {remedy}").into());
+        }
+        if !others {
             let all = types.iter().map(TensorType::to_string).collect::<Vec<_>>().join(", ");
             return Err(format!(
-                "`concat` along axis {axis} of {all}: every axis but {axis} must be equal, and {ty} (number {}) differs{}",
-                index + 1,
+                "`concat` along axis {axis} of {all}: all other axes must be equal, and those of {ty} differ{}",
                 concat_remedy(ty, first)
             )
             .into());
@@ -96,8 +102,9 @@ fn concat(b: &Bound<'_>) -> Result<Plan, Problem> {
 
 fn concat_remedy(ty: &TensorType, first: &TensorType) -> String {
     match (&ty.shape[..], &first.shape[..]) {
-        _ if !same_elements(ty.element, first.element) => "; make classes tensors by `one_hot()` or `embed(n)`".to_string(),
-        ([_], [_, h, w]) => format!("; write `.spread([{h}, {w}])` on the vector to put it at every place"),
+        ([_], [_, h, w]) | ([_, h, w], [_]) => {
+            format!("; write `.spread([{h}, {w}])` on the vector to put it at every place")
+        }
         _ => String::new(),
     }
 }
