@@ -70,6 +70,7 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
     let outputs = outputs::methods(e);
     let model = &names.model;
     let (batch, player, net, metrics) = (&names.batch, &names.player, &names.net, &names.metrics);
+    let source = source(e);
     quote! {
         #(#errors)*
         #structure
@@ -86,6 +87,7 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
             type Player = #player;
             type Net = #net;
             type Metrics = #metrics;
+            #source
             fn engine(&self) -> &::saddlepoint::__private::Engine { &self.engine }
             fn engine_mut(&mut self) -> &mut ::saddlepoint::__private::Engine { &mut self.engine }
         }
@@ -142,23 +144,33 @@ fn build(e: &Expansion<'_>, names: &Names) -> TokenStream {
             ::std::boxed::Box::new(|operands: &[::saddlepoint::__private::Expr]| #path(#(#operands),*))
         }
     });
-    let (name, tree) = (&e.model.name.text, encode(e.model));
-    // Without a sound model there is nothing to carry, and its text might be long.
-    let tree = if e.diagnostics.is_empty() { tree } else { String::new() };
     quote! {
         /// Compiles the model: one program for each player's turn and each output.
         ///
         /// # Errors
         /// What open constants and Rust functions decide against the model, with file, line and column.
         pub fn build(#parameter config: ::saddlepoint::Config) -> ::saddlepoint::Result<Self> {
-            static SOURCE: ::saddlepoint::__private::ModelSource =
-                ::saddlepoint::__private::ModelSource { name: #name, file: ::core::file!(), tree: #tree };
             let open = ::saddlepoint::__private::Open {
                 consts: ::std::vec![#(#values),*],
                 outer: ::std::vec![#(#outer),*],
                 functions: ::std::vec![#(#functions),*],
             };
-            ::core::result::Result::Ok(Self { engine: ::saddlepoint::__private::Engine::build(&SOURCE, open, config)? })
+            let source = <Self as ::saddlepoint::Model>::source();
+            ::core::result::Result::Ok(Self { engine: ::saddlepoint::__private::Engine::build(source, open, config)? })
+        }
+    }
+}
+
+/// The model's text, where the engine and tests find it.
+fn source(e: &Expansion<'_>) -> TokenStream {
+    let (name, tree) = (&e.model.name.text, encode(e.model));
+    // Without a sound model there is nothing to carry, and its text might be long.
+    let tree = if e.diagnostics.is_empty() { tree } else { String::new() };
+    quote! {
+        fn source() -> &'static ::saddlepoint::__private::ModelSource {
+            static SOURCE: ::saddlepoint::__private::ModelSource =
+                ::saddlepoint::__private::ModelSource { name: #name, file: ::core::file!(), tree: #tree };
+            &SOURCE
         }
     }
 }

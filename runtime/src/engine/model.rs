@@ -1,6 +1,6 @@
 //! What every model has, whatever its types.
 
-use super::Engine;
+use super::{Engine, ModelSource};
 use crate::checkpoint::Checkpoint;
 use crate::error::Result;
 use crate::tensor::Tensor;
@@ -16,6 +16,10 @@ pub trait Model {
     type Net: Copy;
     /// Objectives and metrics.
     type Metrics;
+
+    /// Its text, as `gan!` wrote it.
+    #[doc(hidden)]
+    fn source() -> &'static ModelSource;
 
     /// The engine behind it.
     #[doc(hidden)]
