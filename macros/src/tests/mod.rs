@@ -1,0 +1,170 @@
+//! The macro without a compiler around it: whole programs, damaged programs, and what it says of common mistakes.
+
+use crate::{expand_model, parse};
+use expect_test::expect_file;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+
+/// Models for the systems that are hardest to express.
+const PROGRAMS: &str = include_str!("programs.txt");
+
+/// Models with one kind of mistake each.
+const MISTAKES: &str = include_str!("mistakes.txt");
+
+/// The tokens of each `gan!` in a text, with its name.
+fn models(text: &str) -> Vec<(String, TokenStream)> {
+    let parsed = text.split("gan! {").skip(1).map(|rest| {
+        let mut depth = 1;
+        let end = rest.char_indices().find_map(|(at, c)| {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            (depth == 0).then_some(at)
+        });
+        let body: TokenStream = rest[..end.expect("a closing brace")].parse().expect("tokens");
+        (parse::parse(body.clone()).model.name.text, body)
+    });
+    parsed.collect()
+}
+
+fn model(name: &str) -> TokenStream {
+    let found = models(PROGRAMS).into_iter().find(|(known, _)| known == name);
+    found.unwrap_or_else(|| panic!("no program {name}")).1
+}
+
+/// Everything the macro says of a model, each as `line:column message`.
+fn said(body: &TokenStream) -> Vec<String> {
+    let parsed = parse::parse(body.clone());
+    let (_, found) = saddlepoint_language::check(&parsed.model);
+    let all = parsed.diagnostics.iter().chain(&found);
+    all.map(|diagnostic| {
+        let place = parsed.model.place(diagnostic.site);
+        format!("{}:{} {}", place.line, place.column, diagnostic.message)
+    })
+    .collect()
+}
+
+#[test]
+fn every_program_is_accepted_and_becomes_rust() {
+    let programs = models(PROGRAMS);
+    assert_eq!(programs.len(), 22);
+    for (name, body) in programs {
+        assert_eq!(said(&body), Vec::<String>::new(), "{name}");
+        let code = expand_model(body).to_string();
+        assert!(syn::parse_str::<syn::File>(&code).is_ok(), "{name}: {code}");
+        assert!(!code.contains("compile_error"), "{name}");
+    }
+}
+
+#[test]
+fn the_text_form_of_every_program_reads_back() {
+    for (name, body) in models(PROGRAMS) {
+        let tree = parse::parse(body).model;
+        let text = saddlepoint_language::encode(&tree);
+        assert_eq!(saddlepoint_language::decode(&text).as_ref(), Ok(&tree), "{name}");
+        for end in (0..text.len()).step_by(97) {
+            assert!(text.get(..end).is_none_or(|cut| saddlepoint_language::decode(cut).is_err()), "{name} cut at {end}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_said_at_their_token_with_a_remedy() {
+    let mut report = String::new();
+    for (name, body) in models(MISTAKES) {
+        report.push_str(&format!("{name}\n"));
+        for message in said(&body) {
+            report.push_str(&format!("  {message}\n"));
+        }
+    }
+    expect_file!["messages.txt"].assert_eq(&report);
+}
+
+/// Rebuilds tokens with a change at the `at`-th token, counted in depth; true once it has been made.
+fn changed(tokens: TokenStream, at: &mut usize, close: bool) -> (TokenStream, bool) {
+    let mut out = Vec::new();
+    let mut tokens = tokens.into_iter();
+    while let Some(token) = tokens.next() {
+        if *at == 0 {
+            // Dropped; or closed here: nothing of this group follows.
+            if !close {
+                out.extend(tokens);
+            }
+            return (out.into_iter().collect(), true);
+        }
+        *at -= 1;
+        match token {
+            TokenTree::Group(group) => {
+                let (inner, done) = changed(group.stream(), at, close);
+                let mut rebuilt = Group::new(group.delimiter(), inner);
+                rebuilt.set_span(group.span());
+                out.push(TokenTree::Group(rebuilt));
+                if done {
+                    out.extend(tokens);
+                    return (out.into_iter().collect(), true);
+                }
+            }
+            other => out.push(other),
+        }
+    }
+    (out.into_iter().collect(), false)
+}
+
+/// Changes one token after another, every `stride`-th: the macro must answer with Rust that still holds the typed skeleton.
+fn damage(name: &str, stride: usize) {
+    let body = model(name);
+    for close in [false, true] {
+        for place in (0..).step_by(stride) {
+            let (damaged, done) = changed(body.clone(), &mut { place }, close);
+            if !done {
+                break;
+            }
+            let code = expand_model(damaged).to_string();
+            let file = syn::parse_str::<syn::File>(&code);
+            assert!(file.is_ok(), "{name}, token {place}, closed: {close}: {code}");
+            // `model`, its name and its braces are among the first tokens; after them the skeleton must stand.
+            if place > 8 {
+                assert!(
+                    code.contains(&format!("struct {name}Batch")),
+                    "{name}, token {place}, closed: {close}: no skeleton"
+                );
+                assert!(code.contains("fn fit"), "{name}, token {place}, closed: {close}: no methods");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_damage_makes_the_macro_panic() {
+    for name in ["Dcgan", "FGan", "WganGp", "Invert"] {
+        damage(name, 1);
+    }
+    for (name, _) in models(PROGRAMS) {
+        damage(&name, 41);
+    }
+}
+
+#[test]
+fn nonsense_is_refused_without_panic() {
+    for text in [
+        "",
+        "model",
+        "pub",
+        "model X",
+        "model X {",
+        "{}",
+        "1 2 3",
+        "model E {}",
+        "model X { data }",
+        "model X { net () }",
+        "model X { ;;; }",
+    ] {
+        let tokens: TokenStream = text.replace('{', " { } ").replace("} }", "}").parse().unwrap_or_default();
+        let code = expand_model(tokens).to_string();
+        assert!(code.contains("compile_error"), "{text}: {code}");
+    }
+    let deep = Group::new(Delimiter::Parenthesis, TokenStream::new());
+    let code = expand_model(TokenTree::Group(deep).into()).to_string();
+    assert!(code.contains("compile_error"));
+}
