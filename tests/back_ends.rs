@@ -207,7 +207,9 @@ fn apply(function: fn(&Expr) -> Expr, inputs: &[f32]) -> Vec<f32> {
 fn vector_mathematics_is_accurate_over_the_whole_range() {
     let softplus = |x: f64| if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() };
     let (least, most) = (f32::MIN, f32::MAX);
-    let checks: [(&str, fn(&Expr) -> Expr, fn(f64) -> f64, f32, f32, f64); 5] = [
+    /// Name, function, truth, range, and units of the last place allowed.
+    type Check = (&'static str, fn(&Expr) -> Expr, fn(f64) -> f64, f32, f32, f64);
+    let checks: [Check; 5] = [
         ("exp", Expr::exp, f64::exp, least, most, 2.0),
         ("ln", Expr::ln, f64::ln, 0.0, most, 2.0),
         ("tanh", Expr::tanh, f64::tanh, least, most, 2.0),

@@ -3,7 +3,7 @@
 //! In: steps and buffers. Out: an offset for each arena buffer, 64-byte aligned, by greedy best fit from the largest buffer
 //! down; the arena's size; and the most that is in use at any one step, below which no arrangement can go. Small buffers count as always in use.
 
-use super::{Buffer, BufferId, HostOutput, Kernel, Memory, Step, StepWork};
+use super::{Buffer, BufferId, HostOutput, Memory, Step, StepWork};
 
 /// Elements of a cache line.
 const LINE: usize = 16;
@@ -11,13 +11,7 @@ const LINE: usize = 16;
 const SMALL: usize = 512;
 
 /// Places all arena buffers. Returns the size of the arena and its lower bound, in elements.
-pub fn place(
-    steps: &[Step],
-    _kernels: &[Kernel],
-    buffers: &mut [Buffer],
-    inputs: &[Option<BufferId>],
-    outputs: &[HostOutput],
-) -> (usize, usize) {
+pub fn place(steps: &[Step], buffers: &mut [Buffer], inputs: &[Option<BufferId>], outputs: &[HostOutput]) -> (usize, usize) {
     let mut lives: Vec<Option<(usize, usize)>> = vec![None; buffers.len()];
     let mut touch = |buffer: BufferId, step: usize| {
         let life = lives[buffer].get_or_insert((step, step));
@@ -31,7 +25,7 @@ pub fn place(
     }
     inputs.iter().flatten().for_each(|b| touch(*b, 0));
     outputs.iter().for_each(|o| touch(o.buffer, steps.len()));
-    for (life, buffer) in lives.iter_mut().zip(buffers.iter()).filter(|(_, b)| b.elements <= SMALL) {
+    for (life, _) in lives.iter_mut().zip(buffers.iter()).filter(|(_, b)| b.elements <= SMALL) {
         *life = life.map(|_| (0, steps.len()));
     }
 

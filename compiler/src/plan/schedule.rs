@@ -32,7 +32,7 @@ pub(super) fn schedule(
     }
     builder.states_in_place(&mut memories);
     let Steps { kernels, mut steps, .. } = builder;
-    let sizes = arena::place(&steps, &kernels, &mut memories.buffers, &inputs, &outputs);
+    let sizes = arena::place(&steps, &mut memories.buffers, &inputs, &outputs);
     barriers(&mut steps, &kernels, &memories, workers);
     let summary = summarise(&steps, &kernels, sizes);
     Ok(Plan {
