@@ -24,6 +24,7 @@ gan! {
 }
 
 const STEPS: u64 = 600;
+const KILLS: usize = 12;
 const FOLDER: &str = "SADDLEPOINT_TEST_RESUME_FOLDER";
 
 fn train(folder: &Path) -> saddlepoint::Result<Report> {
@@ -44,6 +45,11 @@ fn outcome(folder: &Path) -> (Vec<u8>, String) {
     let newest = checkpoints.last().expect("at least one checkpoint");
     let metrics = std::fs::read_to_string(folder.join("metrics.jsonl")).expect("metrics were written");
     (std::fs::read(newest).expect("a readable checkpoint"), metrics)
+}
+
+/// Lines of the metrics so far.
+fn logged(folder: &Path) -> usize {
+    std::fs::read_to_string(folder.join("metrics.jsonl")).map_or(0, |text| text.lines().count())
 }
 
 /// Not a test of its own: what the killed processes run.
@@ -69,27 +75,33 @@ fn killed_at_random_moments_and_resumed_gives_the_same_bits() {
             .stderr(Stdio::null())
             .spawn()
             .expect("the test's program starts");
+        // Wherever it is hit: between steps, in the middle of writing a checkpoint, a line, a picture. Each life gets a few
+        // lines further than the last one.
+        let reached = logged(&broken);
+        let wanted = reached + (kills + 1) % 4;
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        // Wherever it is hit: at start, between steps, in the middle of writing a checkpoint.
-        std::thread::sleep(Duration::from_millis(20 + state % 300));
-        match child.try_wait().expect("the child's status") {
+        let mut status = child.try_wait().expect("the child's status");
+        while status.is_none() && (kills >= KILLS || logged(&broken) < wanted) {
+            std::thread::sleep(Duration::from_micros(200));
+            status = child.try_wait().expect("the child's status");
+        }
+        std::thread::sleep(Duration::from_micros(state % 3_000));
+        match status {
             Some(status) => {
                 assert!(status.success(), "the resumed run failed");
                 break;
             }
-            None if kills < 12 => {
+            None => {
                 child.kill().expect("the child can be killed");
                 child.wait().expect("the child is gone");
                 kills += 1;
             }
-            None => {
-                assert!(child.wait().expect("the child ends").success(), "the resumed run failed");
-                break;
-            }
         }
     }
+    assert!(kills > 0, "the run was never killed");
+    println!("killed {kills} times");
     let ((whole_bytes, whole_metrics), (broken_bytes, broken_metrics)) = (outcome(&whole), outcome(&broken));
     assert!(whole_bytes == broken_bytes, "after {kills} kills the last checkpoint differs");
     let steady = |text: &str| -> Vec<String> {

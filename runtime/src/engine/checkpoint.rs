@@ -81,7 +81,7 @@ impl Engine {
 
     /// The first state that is not finite: its name, and the value.
     pub(super) fn first_non_finite(&self) -> Result<Option<(String, f32)>> {
-        for (name, spec) in self.specs.iter().filter(|(_, s)| s.ty.dtype == DType::F32) {
+        for (name, _) in self.specs.iter().filter(|(_, s)| s.ty.dtype == DType::F32) {
             if let Some(value) = self.store.read_f32(name)?.into_iter().find(|v| !v.is_finite()) {
                 return Ok(Some((name.clone(), value)));
             }
