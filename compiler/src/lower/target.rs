@@ -366,7 +366,7 @@ impl Target for GraphTarget<'_> {
         // Only v must remain the same node; a bound probability, for one, has to be looked through.
         let stable = rewrite::stabilise_expr(&self.builder, &y.tensor, &[v.tensor.id()]);
         let ones = self.builder.full(1.0, &stable.shape());
-        let gradients = autodiff::gradients(&self.builder, &[(stable, ones)], &[v.tensor.clone()]);
+        let gradients = autodiff::gradients(&self.builder, &[(stable, ones)], std::slice::from_ref(&v.tensor));
         gradients.into_iter().next().ok_or_else(|| "no gradient".into())
     }
 

@@ -76,7 +76,7 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
         #structure
         #data
         #players
-        #[allow(non_snake_case, clippy::too_many_arguments)]
+        #[allow(non_snake_case, clippy::all)]
         impl #model {
             #build
             #training
