@@ -6,7 +6,8 @@
 pub use saddlepoint_compiler as compiler;
 pub use saddlepoint_macros::gan;
 pub use saddlepoint_runtime::{
-    Array, Classes, Column, Columns, Config, Device, Error, Fit, Kind, Model, Report, Result, Rows, Source, Tensor, data,
+    Array, Classes, Column, ColumnSpec, Columns, Config, Device, Error, Fit, InMemory, Kind, Model, Report, Result, Rows,
+    Source, Tensor, data,
 };
 
 /// Everything that a model and its training need.

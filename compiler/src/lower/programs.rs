@@ -52,6 +52,13 @@ pub fn lower(
     batch: usize,
     locate: &dyn Fn(&Diagnostic) -> Error,
 ) -> Result<Programs> {
+    for net in &resolved.model.nets {
+        if let Some(attribute) = net.attributes.iter().find(|a| a.name.text == "spectral_norm") {
+            let message =
+                "`#[spectral_norm]` is not executable yet; a gradient penalty, or `#[clip(c)]`, bounds a critic too";
+            return Err(locate(&Diagnostic::new(attribute.name.site, message)));
+        }
+    }
     let lowering = Lowering { resolved, functions, batch, locate };
     let mut states = States::new();
     let mut turns = Vec::new();

@@ -42,7 +42,9 @@ pub struct Moment<'a> {
     pub progress: f64,
     /// The model's seed.
     pub seed: u64,
-    /// The inner step.
+    /// What keys the random draws beside seed and program: the step, or the call of an output.
+    pub draw: u32,
+    /// The inner step, or the chunk of an output; keys the draws as well.
     pub inner: u32,
 }
 
@@ -80,7 +82,7 @@ impl Program {
         arguments: &[Column<'_>],
     ) -> Result<()> {
         let [k0, k1] = Stream::Program { name: &self.name }.key(moment.seed);
-        let key = [k0 as i32, k1 as i32, moment.step as u32 as i32, moment.inner as i32];
+        let key = [k0 as i32, k1 as i32, moment.draw as i32, moment.inner as i32];
         let scalar = |feed: &Feed| match feed {
             Feed::Hyper(h) => moment.resolved.hyper_value(*h, moment.step as f64, moment.progress, moment.overrides),
             Feed::Rate(p) => moment.resolved.rate_value(*p, moment.step as f64, moment.progress, moment.overrides),

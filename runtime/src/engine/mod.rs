@@ -132,6 +132,7 @@ impl Engine {
             step: self.step.saturating_sub(1),
             progress: progress(self.step.saturating_sub(1), self.horizon),
             seed: self.config.seed_value(),
+            draw: self.step.saturating_sub(1) as u32,
             inner: 0,
         };
         program.run(&mut self.store, &moment, &last, &[])?;
@@ -203,6 +204,7 @@ impl Engine {
             step: self.step,
             progress: progress(self.step, self.horizon),
             seed: self.config.seed_value(),
+            draw: self.step as u32,
             inner: turn.inner,
         };
         turn.program.run(&mut self.store, &moment, batch, &[])?;

@@ -47,9 +47,10 @@ impl Engine {
             let moment = Moment {
                 resolved: &self.resolved,
                 overrides: &self.overrides,
-                step: u64::from(call),
+                step: self.step,
                 progress: progress(self.step, self.horizon),
                 seed: self.config.seed_value(),
+                draw: call,
                 inner: number as u32,
             };
             let program = &mut self.outputs[output];

@@ -1,0 +1,75 @@
+//! Training mode and inference mode: what outputs do otherwise than turns and metrics, and what a build refuses.
+
+use saddlepoint::prelude::*;
+
+gan! {
+    /// One net that drops in training only, one that always drops; a hyper that counts steps.
+    pub model Modes {
+        data  x: [64];
+        hyper count: f32 = step;
+        net F(x: [64]) -> [64] { x.prelu().dropout(0.5) }
+        net A(x: [64]) -> [64] { x.prelu().dropout(0.5, always = true) }
+        #[frozen]
+        net Z(x: [64]) -> [64] { x.prelu().dropout(0.5) }
+        player P updates (F, A) minimizes { E[F(x)] + E[A(x)] }
+        train { P: sgd(0.0); }
+        metric dropped = E[F(x) == 0.0];
+        metric frozen = E[Z(x) == 0.0];
+        output plain(x) = F(x);
+        output always(x) = A(x);
+        output counted(x) = x * count;
+    }
+}
+
+fn zeros(values: &Tensor) -> usize {
+    values.as_slice().iter().filter(|v| **v == 0.0).count()
+}
+
+#[test]
+fn only_training_drops() {
+    let mut model = Modes::build(Config::new().batch(8).seed(3)).expect("the model builds");
+    let x = Tensor::new([8, 64], vec![1.0; 512]).expect("a batch");
+    assert_eq!(model.plain(&x).expect("an output"), x);
+    let always = model.always(&x).expect("an output");
+    assert!((150..362).contains(&zeros(&always)), "{} of 512 dropped", zeros(&always));
+    model.step(&[ModesBatch { x }]).expect("a step");
+    let metrics = model.metrics().expect("metrics");
+    assert!((0.3..0.7).contains(&metrics.dropped), "{}", metrics.dropped);
+    assert_eq!(metrics.frozen, 0.0, "a frozen net is used, not trained");
+}
+
+#[test]
+fn hypers_of_outputs_are_those_of_the_step_however_often_outputs_are_called() {
+    let mut model = Modes::build(Config::new().batch(8).seed(3)).expect("the model builds");
+    let x = Tensor::new([8, 64], vec![1.0; 512]).expect("a batch");
+    for step in 0..3 {
+        for _ in 0..2 {
+            let counted = model.counted(&x).expect("an output");
+            assert_eq!(counted.as_slice()[0], step as f32);
+        }
+        model.step(&[ModesBatch { x: x.clone() }]).expect("a step");
+    }
+}
+
+gan! {
+    /// A net that no build executes yet.
+    pub model Bounded {
+        data  x: [2];
+        #[spectral_norm]
+        net D(x: [2]) -> [1] { x.dense(1) }
+        player D minimizes { E[D(x)] }
+        train { D: sgd(0.1); }
+    }
+}
+
+#[test]
+fn what_is_not_executable_is_refused_at_its_place() {
+    match Bounded::build(Config::new().batch(2)) {
+        Err(saddlepoint::Error::Model { line, message, .. }) => {
+            assert!(message.contains("spectral_norm") && message.contains("not executable yet"), "{message}");
+            assert!(line > 50, "line {line}");
+        }
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("accepted without effect"),
+    }
+}
