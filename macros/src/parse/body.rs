@@ -6,8 +6,16 @@ use saddlepoint_language::tree::{Binary, Block, Expr, ExprKind, Name, Pattern, S
 use syn::spanned::Spanned;
 
 impl Parser {
-    /// `{ … }` and nothing after it.
-    pub(super) fn block_tokens(&mut self, tokens: TokenStream) -> syn::Result<Block> {
+    /// `{ … }` and nothing after it. A body that cannot be read is reported and of unknown value: its item stays declared.
+    pub(super) fn block_tokens(&mut self, tokens: TokenStream) -> Block {
+        self.read_block(tokens).unwrap_or_else(|error| {
+            self.syntax(&error);
+            let value = self.unknown(error.span());
+            Block { site: value.site, statements: Vec::new(), value: Some(Box::new(value)) }
+        })
+    }
+
+    fn read_block(&mut self, tokens: TokenStream) -> syn::Result<Block> {
         let mut rest = tokens.into_iter();
         match (rest.next(), rest.next()) {
             (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::Brace => {

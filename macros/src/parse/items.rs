@@ -248,7 +248,7 @@ impl Parser {
             read.parse2(rest)?;
             None
         } else {
-            Some(self.block_tokens(rest)?)
+            Some(self.block_tokens(rest))
         };
         let attributes = self.net_attributes(attributes);
         self.parsed.model.nets.push(Net { name, attributes, parameters, result, body });
@@ -294,7 +294,7 @@ impl Parser {
             Ok((name, content.parse::<TokenStream>()?, input.parse::<TokenStream>()?))
         };
         let (name, parameters, body) = read.parse2(tokens)?;
-        let function = Fn { name: self.name(&name), parameters: self.params(parameters)?, body: self.block_tokens(body)? };
+        let function = Fn { name: self.name(&name), parameters: self.params(parameters)?, body: self.block_tokens(body) };
         self.parsed.model.fns.push(function);
         Ok(())
     }
@@ -385,7 +385,7 @@ impl Parser {
             let message = format!("a game has one side of each: `min G, max D {{ V }}`, not `{first} …, {word} …`");
             return Err(syn::Error::new(word.span(), message));
         }
-        let body = self.block_tokens(body)?;
+        let body = self.block_tokens(body);
         for (name, side) in [(&one, first), (&two, &word)] {
             let name = self.name(name);
             let player = Player { name, updates: Vec::new(), maximize: side == "max", body: body.clone(), game: true };
@@ -419,7 +419,7 @@ impl Parser {
         let (name, updates, maximize, body) = read.parse2(tokens)?;
         let name = self.name(&name);
         let updates = updates.iter().map(|u| self.name(u)).collect();
-        let body = self.block_tokens(body)?;
+        let body = self.block_tokens(body);
         self.parsed.model.players.push(Player { name, updates, maximize, body, game: false });
         Ok(())
     }
