@@ -52,14 +52,22 @@ fn main() -> saddlepoint::Result<()> {
     for seed in seeds.clone() {
         let points = ring.sample(100_000, seed)?;
         let mut gan = Ring::build(options.config(512, seed).seed(seed))?;
-        gan.fit(&points, options.fit(STEPS, &format!("runs/ring/{seed}")))?;
+        if options.explain {
+            println!("{}", gan.explain());
+            return Ok(());
+        }
+        if gan.fit(&points, options.fit_part(STEPS, "runs/ring", &format!("{seed}")))?.interrupted {
+            return Ok(());
+        }
         let (found, share) = modes(&gan.sample(2_500)?, ring.centres(), SIGMA);
         measure(&format!("ring_seed{seed}_modes"), found as f64, Threshold::AtLeast(8.0));
         measure(&format!("ring_seed{seed}_high_quality"), share, Threshold::AtLeast(0.9));
         good += usize::from(found == 8 && share >= 0.9);
 
         let mut plain = Plain::build(options.config(512, seed).seed(seed))?;
-        plain.fit(&points, options.fit(STEPS, &format!("runs/ring/plain-{seed}")))?;
+        if plain.fit(&points, options.fit_part(STEPS, "runs/ring", &format!("plain-{seed}")))?.interrupted {
+            return Ok(());
+        }
         let (found, share) = modes(&plain.sample(2_500)?, ring.centres(), SIGMA);
         measure(&format!("plain_seed{seed}_modes"), found as f64, Threshold::None);
         measure(&format!("plain_seed{seed}_high_quality"), share, Threshold::None);

@@ -1,7 +1,7 @@
 //! Makes the embedded data set from the training files of Fashion-MNIST:
 //!
 //! ```text
-//! cargo run -p saddlepoint-runtime --example make_fashion_sample -- /usr/share/datasets/fashion-mnist runtime/data/fashion-sample
+//! cargo run -p saddlepoint-runtime --example make_fashion_sample -- path/to/fashion-mnist runtime/data/fashion-sample
 //! ```
 //!
 //! The first 600 pictures of each class are taken, in the order in which the training set has them.

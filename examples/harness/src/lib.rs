@@ -47,8 +47,20 @@ impl Options {
 
     /// The fit: these options over the example's steps and folder.
     pub fn fit(&self, steps: u64, folder: &str) -> Fit {
-        let into = self.into.clone().unwrap_or_else(|| PathBuf::from(folder));
-        let fit = Fit::steps(self.steps.unwrap_or(steps)).into_dir(into);
+        self.fit_in(steps, self.folder(folder))
+    }
+
+    /// One of several fits of an example, each in a folder of its own inside of the example's.
+    pub fn fit_part(&self, steps: u64, folder: &str, part: &str) -> Fit {
+        self.fit_in(steps, self.folder(folder).join(part))
+    }
+
+    fn folder(&self, folder: &str) -> PathBuf {
+        self.into.clone().unwrap_or_else(|| PathBuf::from(folder))
+    }
+
+    fn fit_in(&self, steps: u64, folder: PathBuf) -> Fit {
+        let fit = Fit::steps(self.steps.unwrap_or(steps)).into_dir(folder);
         if self.resume { fit.resume() } else { fit }
     }
 }
