@@ -71,7 +71,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
     }
 
     /// The two terms of `d.bound(p, q)` = `E[g(p)] − E[f*(g(q))]`.
-    pub(super) fn bound_terms(
+    fn bound_terms(
         &mut self,
         site: Site,
         index: usize,

@@ -2,13 +2,14 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::evaluate::{Binding, Evaluation, Mode, Value, World};
-use crate::resolve::{Callable, Type, Updated};
+use crate::resolve::{Type, Updated};
 use crate::target::{Target, Typed};
-use crate::tree::{self, Binary, Block, Expr, ExprKind, Site};
+use crate::tree::{self, Expr, Site};
 use crate::types::{Dim, Element, TensorType};
 
 impl<'a, T: Target> Evaluation<'a, T> {
-    /// The objective of a player, as written (to be maximised if the player maximises): a batch-free scalar.
+    /// The objective of a player, as written (to be maximised if the player maximises): a batch-free scalar. For a game it is the
+    /// whole value: the lowering leaves out what the player cannot move (rule 13), since only the graph shows it through `let`s.
     pub fn objective(&mut self, player: usize) -> Result<Typed<T::Tensor>, Diagnostic> {
         let value = self.objective_value(player);
         self.single(value)
@@ -56,7 +57,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let updates = resolved.players.get(player).map(|player| player.updates.clone()).unwrap_or_default();
         let what = format!("the objective of player `{}`", item.name.text);
         self.detached(World::Model { lets }, |e| {
-            let value = if item.game { e.game_value(&item.body, &updates) } else { e.value_of(&item.body) };
+            let value = e.value_of(&item.body);
             let site = item.body.value.as_ref().map_or(item.body.site, |value| value.site);
             let value = e.averaged(site, value, &what);
             if let Value::Tensor(tensor) = &value
@@ -121,76 +122,6 @@ impl<'a, T: Target> Evaluation<'a, T> {
             return self.report(site, format!("{what} must be one number, got {ty}; write `E[…]`, `mean()` or `sum()`"));
         }
         Value::Tensor(tensor)
-    }
-
-    /// The terms of a game's value that the player can move (rule 13).
-    fn game_value(&mut self, body: &Block, updates: &[Updated]) -> Value<T::Tensor> {
-        self.frame.scopes.push(Vec::new());
-        for statement in &body.statements {
-            self.statement(statement);
-        }
-        let Some(value) = &body.value else {
-            self.frame.scopes.pop();
-            return self
-                .report_here(body.site, "the value of a game ends without a value; end it with an expression without `;`");
-        };
-        let mut terms = Vec::new();
-        self.terms(value, false, &mut terms);
-        self.frame.scopes.pop();
-        if terms.iter().any(|(_, _, term)| term.poisoned()) {
-            return Value::Poison;
-        }
-        let moved = |e: &Self, term: &Value<T::Tensor>| match term {
-            Value::Tensor(tensor) => match e.record.sources(tensor.node) {
-                Some(sources) => sources.iter().any(|source| updates.contains(source)),
-                None => true,
-            },
-            _ => false,
-        };
-        let all = terms.clone();
-        let kept: Vec<_> = terms.into_iter().filter(|(_, _, term)| moved(self, term)).collect();
-        // Without any, the whole value is kept: what is missing is reported with the player.
-        let kept = if kept.is_empty() { all } else { kept };
-        let mut sum: Option<Value<T::Tensor>> = None;
-        for (site, negative, term) in kept {
-            sum = Some(match (sum, negative) {
-                (None, false) => term,
-                (None, true) => self.operate(site, Binary::Sub, Value::Number(Some(0.0)), term),
-                (Some(sum), false) => self.operate(site, Binary::Add, sum, term),
-                (Some(sum), true) => self.operate(site, Binary::Sub, sum, term),
-            });
-        }
-        sum.unwrap_or(Value::Poison)
-    }
-
-    /// The terms of a sum, with whether they are subtracted.
-    fn terms(&mut self, expr: &Expr, negative: bool, out: &mut Vec<(Site, bool, Value<T::Tensor>)>) {
-        match &expr.kind {
-            ExprKind::Binary { op: op @ (Binary::Add | Binary::Sub), left, right } => {
-                self.terms(left, negative, out);
-                self.terms(right, negative != (*op == Binary::Sub), out);
-            }
-            ExprKind::Neg { value } => self.terms(value, !negative, out),
-            ExprKind::Call { name, method: true, arguments, named }
-                if name == "bound" && arguments.len() == 3 && named.is_empty() =>
-            {
-                if let ExprKind::Name { name: receiver } = &arguments[0].kind
-                    && let Some(Callable::Divergence(index)) = self.resolved.names.callables.get(receiver).copied()
-                {
-                    let (p, q) = (self.expression(&arguments[1]), self.expression(&arguments[2]));
-                    let (real, fake) = self.bound_terms(expr.site, index, p, q);
-                    out.push((expr.site, negative, real));
-                    out.push((expr.site, !negative, fake));
-                } else {
-                    let value = self.expression(expr);
-                    out.push((expr.site, negative, value));
-                }
-            }
-            _ => {
-                let value = self.expression(expr);
-                out.push((expr.site, negative, value));
-            }
-        }
     }
 
     pub(crate) fn output_value(&mut self, output: usize) -> Value<T::Tensor> {
