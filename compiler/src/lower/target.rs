@@ -266,19 +266,21 @@ impl<'r> GraphTarget<'r> {
             F::Argmax => classes::argmax(&operand(0)?.tensor),
             F::LogProb | F::CrossEntropy => {
                 let v = self.aligned_batch(call)?;
-                let log_prob = classes::log_prob(&v[0], &v[1]);
+                // One class for all distributions of a sample (or of the model) is repeated over them.
+                let class = repeated(operand(1)?, result, batch)?;
+                let log_prob = classes::log_prob(&v[0], &class);
                 if matches!(call.function, F::LogProb) { log_prob } else { log_prob.neg() }
             }
             F::Entropy => classes::entropy(&operand(0)?.tensor),
             F::KlNormal => {
                 // ½ Σ (eˢ + μ² − 1 − s)
-                let v = self.aligned_batch(call)?;
+                let v = self.as_the_first(call)?;
                 let all: Vec<usize> = (usize::from(result.per_sample)..v[0].rank()).collect();
                 (v[1].exp() + v[0].square() - v[1].shift(1.0)).sum(&all).scale(0.5)
             }
             F::NormalLogProb => {
                 // −½ Σ (ln 2π + s + (x−μ)²·e⁻ˢ)
-                let v = self.aligned_batch(call)?;
+                let v = self.as_the_first(call)?;
                 let all: Vec<usize> = (usize::from(result.per_sample)..v[0].rank()).collect();
                 let error = (&v[0] - &v[1]).square() * v[2].neg().exp();
                 (error + v[2].shift(std::f32::consts::TAU.ln())).sum(&all).scale(-0.5)
@@ -295,7 +297,7 @@ impl<'r> GraphTarget<'r> {
                 (&x.tensor + &pulled).stop_grad() - pulled
             }
             F::StraightThrough => {
-                let v = self.aligned_batch(call)?;
+                let v = self.combined(call)?;
                 (&v[0] - &v[1]).stop_grad() + &v[1]
             }
             F::OverBatch => per_sample(operand(0)?, batch)?,
@@ -306,6 +308,14 @@ impl<'r> GraphTarget<'r> {
                 elementwise::unary(other, &x.tensor).ok_or_else(|| format!("{other:?} is not executable yet"))?
             }
         })
+    }
+
+    /// Operands repeated to the shape of the first, with a common batch axis where any has one.
+    fn as_the_first(&self, call: &Call<'_, Expr>) -> Result<Vec<Expr>, String> {
+        let per_sample = call.operands.iter().any(|v| v.ty.per_sample);
+        let Some(first) = call.operands.first() else { return Err("operands are missing".into()) };
+        let ty = TensorType { per_sample, ..first.ty.clone() };
+        call.operands.iter().map(|v| repeated(v, &ty, self.batch)).collect()
     }
 
     /// Operands with a common batch axis where any has one.
