@@ -1,0 +1,103 @@
+//! Gradients of turns against central differences.
+//!
+//! Every player of the model trains with `sgd(1.0)` and minimises, so that what a turn takes off a parameter is the gradient.
+
+use super::{Lowered, Point, assert_close, host_part, writes};
+use saddlepoint::Model;
+use saddlepoint::compiler::ir::Graph;
+use saddlepoint::compiler::ir::interpret::Data;
+use saddlepoint::compiler::lower::{Kind, loss_name};
+use saddlepoint::compiler::rewrite;
+use saddlepoint::compiler::testing::SplitMix64;
+
+/// Step of the differences.
+const STEP: f64 = 1e-5;
+/// How near they must come, relative to the player's largest derivative and 1.
+const TOLERANCE: f64 = 2e-6;
+/// Elements of a parameter that are moved one by one; all are moved together along a direction.
+const ELEMENTS: usize = 12;
+/// What optimisation may change. Most programs agree to 1e-15; where constants are folded they are rounded to single precision.
+const OPTIMISED: f64 = 1e-7;
+
+/// Checks every player's gradients, before and after optimisation.
+pub fn check<M: Model>(batch: usize) {
+    let lowered = Lowered::of::<M>(batch);
+    for turn in &lowered.programs.turns {
+        let [player] = turn.players[..] else { panic!("one player a turn") };
+        let name = &lowered.resolved.players[player].name;
+        let graph = &turn.graph;
+        let point = lowered.point(graph, 5);
+        let outcome = point.run(graph);
+        compare(&lowered, name, graph, &point);
+        let (optimised, _) = rewrite::optimise(graph, &rewrite::Options::default()).expect("the turn is well-formed");
+        let again = point.run(&optimised);
+        for ((n, before), (_, after)) in outcome.outputs.iter().zip(&again.outputs) {
+            assert_close(&format!("optimised {name}: {n}"), &after.to_f64s(), &before.to_f64s(), OPTIMISED);
+        }
+        assert_eq!(outcome.writes.len(), again.writes.len());
+        for (state, before) in writes(graph, &outcome) {
+            assert_close(&format!("optimised {name}: {state}"), &writes(&optimised, &again)[&state], &before, OPTIMISED);
+        }
+    }
+}
+
+fn compare(lowered: &Lowered, player: &str, graph: &Graph, point: &Point) {
+    let loss = loss_name(player);
+    let written = writes(graph, &point.run(graph));
+    let value = host_part(graph);
+    let parameters: Vec<(usize, Vec<f64>)> = graph
+        .states
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| matches!(lowered.programs.states[&s.name].kind, Kind::Parameter { .. }))
+        .filter_map(|(i, s)| {
+            let old = point.states[i].to_f64s();
+            written.get(&s.name).map(|new| (i, old.iter().zip(new).map(|(o, n)| o - n).collect()))
+        })
+        .collect();
+    assert!(!parameters.is_empty(), "{player} moves nothing");
+    let largest = parameters.iter().flat_map(|(_, g)| g).fold(0.0f64, |m, g| m.max(g.abs()));
+    assert!(largest > 1e-3, "{player}: all derivatives are below {largest:e}, which tests nothing");
+    let scale = largest.max(1.0);
+    let mut rng = SplitMix64::new(17);
+    for (state, gradient) in &parameters {
+        let name = &graph.states[*state].name;
+        let n = gradient.len();
+        let chosen: Vec<usize> = match n <= ELEMENTS {
+            true => (0..n).collect(),
+            false => (0..ELEMENTS).map(|_| rng.below(n)).collect(),
+        };
+        for e in chosen {
+            let found = difference(&value, point, &loss, &[(*state, &|i| f64::from(u8::from(i == e)))]);
+            let error = (found - gradient[e]).abs();
+            assert!(error <= TOLERANCE * scale, "{player}, {name}[{e}]: {} instead of {found}", gradient[e]);
+        }
+    }
+    let directions: Vec<Vec<f64>> =
+        parameters.iter().map(|(_, g)| g.iter().map(|_| rng.uniform(-1.0, 1.0)).collect()).collect();
+    let along: f64 = parameters.iter().zip(&directions).flat_map(|((_, g), d)| g.iter().zip(d)).map(|(g, d)| g * d).sum();
+    let moves: Vec<(usize, Box<dyn Fn(usize) -> f64 + '_>)> = parameters
+        .iter()
+        .zip(&directions)
+        .map(|((state, _), d)| (*state, Box::new(move |i: usize| d[i]) as Box<dyn Fn(usize) -> f64 + '_>))
+        .collect();
+    let moves: Vec<(usize, &dyn Fn(usize) -> f64)> = moves.iter().map(|(s, f)| (*s, f.as_ref())).collect();
+    let found = difference(&value, point, &loss, &moves);
+    let count = directions.iter().map(Vec::len).sum::<usize>() as f64;
+    let allowed = TOLERANCE * scale * count.sqrt();
+    assert!((found - along).abs() <= allowed, "{player}, along a direction: {along} instead of {found}");
+}
+
+/// The central difference of the loss when states move along directions.
+fn difference(graph: &Graph, point: &Point, loss: &str, moves: &[(usize, &dyn Fn(usize) -> f64)]) -> f64 {
+    let at = |step: f64| {
+        let mut moved = point.clone();
+        for (state, direction) in moves {
+            if let Data::F(values) = &mut moved.states[*state].data {
+                values.iter_mut().enumerate().for_each(|(i, v)| *v += step * direction(i));
+            }
+        }
+        moved.run(graph).output(loss).expect("a turn gives its loss").to_f64s()[0]
+    };
+    (at(STEP) - at(-STEP)) / (2.0 * STEP)
+}
