@@ -1,4 +1,4 @@
-//! Training mode and inference mode: what outputs do otherwise than turns and metrics, and what a build refuses.
+//! Training mode and inference mode, initial values, which data a fit wants, and what a build refuses.
 
 use saddlepoint::prelude::*;
 
@@ -72,4 +72,41 @@ fn what_is_not_executable_is_refused_at_its_place() {
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("accepted without effect"),
     }
+}
+
+gan! {
+    /// A field for a metric, one for a later phase; a normalisation beside layers with initial values of their own.
+    pub model Fields {
+        data pair { x: [2, 3], y: [1], later: [1] }
+        #[init(zeros())]
+        net D(x: [2, 3]) -> [1] { x.layer_norm().flatten().dense(1) }
+        player D minimizes { E[D(x)] }
+        player Late updates D minimizes { E[D(x) * later] }
+        train { D, Late: sgd(0.0); }
+        phase first: D;
+        phase second: Late;
+        metric mean = E[y];
+    }
+}
+
+#[test]
+fn initial_values_leave_normalisations_alone() {
+    let model = Fields::build(Config::new().batch(2)).expect("the model builds");
+    assert_eq!(model.parameter("D.layer_norm_0.weight").expect("it is there").as_slice(), [1.0; 6]);
+    assert_eq!(model.parameter("D.dense_0.weight").expect("it is there").as_slice(), [0.0; 6]);
+}
+
+#[test]
+fn a_fit_wants_what_the_phase_and_the_metrics_use() {
+    let mut model = Fields::build(Config::new().batch(2)).expect("the model builds");
+    let column = |shape: Vec<usize>| saddlepoint::InMemory::from(Tensor::zeros(shape));
+    let two =
+        saddlepoint::Columns::new("two", vec![("x", column(vec![4, 2, 3])), ("y", column(vec![4, 1]))]).expect("columns");
+    let one = saddlepoint::Columns::new("one", vec![("x", column(vec![4, 2, 3]))]).expect("columns");
+    model.fit(&two, Fit::steps(1).quiet()).expect("`later` is not used in this phase");
+    let error = model.fit(&one, Fit::steps(1).quiet()).expect_err("the metric needs y").to_string();
+    assert!(error.contains("`y`"), "{error}");
+    model.enter(FieldsPhase::second);
+    let error = model.fit(&two, Fit::steps(1).quiet()).expect_err("this phase needs later").to_string();
+    assert!(error.contains("`later`"), "{error}");
 }

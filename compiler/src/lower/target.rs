@@ -84,7 +84,8 @@ impl<'r> GraphTarget<'r> {
         let name = format!("{}.{part}", layer.name);
         let spec = StateSpec { ty: Type::f32(shape), init, kind: Kind::Parameter { net: layer.net } };
         let init = match (self.resolved.nets[layer.net].attributes.init, part) {
-            (Some(given), "weight") if shape.len() > 1 => match given {
+            // Scales of normalisations and slopes start as constants and stay so.
+            (Some(given), "weight") if !matches!(spec.init, Init::Constant(_)) => match given {
                 GivenInit::Normal { deviation } => Init::Normal { deviation: deviation as f32 },
                 GivenInit::Uniform { low, high } => Init::Uniform { low: low as f32, high: high as f32 },
                 GivenInit::Zeros => Init::Constant(0.0),

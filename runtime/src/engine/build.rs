@@ -107,10 +107,11 @@ impl Engine {
         })
     }
 
-    /// Whether any program draws from the data field; unused fields need not be supplied.
+    /// Whether a turn of the current phase or a metric reads the data field; others need not be supplied.
     pub(super) fn uses_field(&self, group: usize, field: usize) -> bool {
         let wanted = Feed::Data { group, field };
-        self.turns.iter().any(|t| t.program.feeds.contains(&wanted))
+        let moving = self.turns.iter().enumerate().filter(|(t, _)| self.moves(*t)).map(|(_, t)| &t.program);
+        moving.chain(&self.metrics).any(|program| program.feeds.contains(&wanted))
     }
 }
 
