@@ -106,6 +106,7 @@ impl Parser {
     pub(super) fn pattern(&mut self, pattern: &syn::Pat) -> Pattern {
         match pattern {
             syn::Pat::Ident(p) if p.by_ref.is_none() && p.subpat.is_none() => {
+                self.bound.insert(p.ident.to_string());
                 Pattern::Bind { name: self.name(&p.ident), mutable: p.mutability.is_some() }
             }
             syn::Pat::Wild(p) => Pattern::Ignore { site: self.site(p.span()) },

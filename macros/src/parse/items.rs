@@ -313,6 +313,7 @@ impl Parser {
                 Ok((name, ty))
             };
             let (name, ty) = read.parse2(part)?;
+            self.bound.insert(name.to_string());
             let name = self.name(&name);
             let ty = match ty {
                 Some(tokens) => {

@@ -7,6 +7,7 @@ mod split;
 use proc_macro2::{Span, TokenStream};
 use saddlepoint_language::Diagnostic;
 use saddlepoint_language::tree::{Expr, ExprKind, Model, Name, Place, Site};
+use std::collections::BTreeSet;
 use syn::spanned::Spanned;
 
 /// A model as it was read, with what only the macro needs to know of it.
@@ -30,7 +31,7 @@ pub struct Parsed {
 
 /// Reads the tokens between the braces of `gan!`.
 pub fn parse(tokens: TokenStream) -> Parsed {
-    let mut parser = Parser { parsed: Parsed::default() };
+    let mut parser = Parser { parsed: Parsed::default(), bound: BTreeSet::new() };
     parser.site(Span::call_site());
     parser.model(tokens);
     parser.outer();
@@ -40,6 +41,8 @@ pub fn parse(tokens: TokenStream) -> Parsed {
 /// A tree under construction.
 struct Parser {
     parsed: Parsed,
+    /// Names that patterns and parameters bind, wherever.
+    bound: BTreeSet<String>,
 }
 
 impl Parser {
@@ -100,7 +103,7 @@ impl Parser {
         self.parsed.outer.push(quote::quote!(#ident));
     }
 
-    /// Leaves of the capitalised names those that the model does not declare.
+    /// Leaves of the capitalised names those that the model neither declares nor binds anywhere.
     fn outer(&mut self) {
         let model = &self.parsed.model;
         let lets = model.lets.iter().flat_map(|l| l.pattern.names());
@@ -113,7 +116,8 @@ impl Parser {
             .chain(model.fns.iter().flat_map(|f| f.parameters.iter().map(|p| &p.name).chain([&f.name])))
             .chain(model.players.iter().map(|p| &p.name))
             .chain(lets);
-        let declared: std::collections::BTreeSet<String> = names.map(|name| name.text.clone()).collect();
+        let declared: BTreeSet<String> =
+            names.map(|name| name.text.clone()).chain(std::mem::take(&mut self.bound)).collect();
         let keep: Vec<bool> = model.outer.iter().map(|name| !declared.contains(&name.text)).collect();
         let mut flags = keep.iter();
         self.parsed.model.outer.retain(|_| *flags.next().unwrap_or(&false));

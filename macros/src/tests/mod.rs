@@ -168,3 +168,14 @@ fn nonsense_is_refused_without_panic() {
     let code = expand_model(TokenTree::Group(deep).into()).to_string();
     assert!(code.contains("compile_error"));
 }
+
+#[test]
+fn capitals_are_rust_constants_unless_something_binds_them() {
+    let body: TokenStream = "pub model Caps { data x: [2]; net D(x: [2]) -> [1] { let Q = x.dense(WIDE); Q.dense(1) }
+        player D minimizes { E[D(x)] } train { D: sgd(0.1); } output score(X: [2]) = D(X); }"
+        .parse()
+        .expect("tokens");
+    assert_eq!(said(&body), Vec::<String>::new());
+    let outer: Vec<String> = parse::parse(body).model.outer.into_iter().map(|name| name.text).collect();
+    assert_eq!(outer, ["WIDE"]);
+}
