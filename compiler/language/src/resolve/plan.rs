@@ -7,7 +7,7 @@ use crate::resolve::{
     Resolved, Type, Updated,
 };
 use crate::target::TypesOnly;
-use crate::tree::{self, Expr, ExprKind, Name, Setting};
+use crate::tree::{self, Expr, ExprKind, Name, Setting, Site};
 use crate::types::{Dim, Element, TensorType};
 
 /// Fills in groups, latents, nets, hypers, noises, metrics and the parameters of outputs.
@@ -332,6 +332,9 @@ pub(super) fn train(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnostic>) 
             Phase { name: phase.name.text.clone(), players }
         })
         .collect();
+    if let Some(train) = model.trains.first().filter(|train| train.simultaneous) {
+        together(resolved, train.site, &order, &phases, &mut errors);
+    }
     resolved.phases = phases;
     resolved.train.simultaneous = model.trains.first().is_some_and(|train| train.simultaneous);
     resolved.train.order = order;
@@ -342,6 +345,38 @@ pub(super) fn train(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnostic>) 
         })
         .collect();
     diagnostics.append(&mut errors);
+}
+
+/// What players that move together cannot: update one net twice, or stay behind in a phase (rule 17).
+fn together(resolved: &Resolved, train: Site, order: &[usize], phases: &[Phase], errors: &mut Vec<Diagnostic>) {
+    let name = |player: usize| &resolved.players[player].name;
+    for (place, player) in order.iter().enumerate() {
+        for updated in &resolved.players[*player].updates {
+            let Some(other) = order[..place].iter().find(|o| resolved.players[**o].updates.contains(updated)) else {
+                continue;
+            };
+            let what = match updated {
+                Updated::Net(net) => &resolved.nets[*net].name,
+                Updated::Latent(latent) => &resolved.latents[*latent].name,
+            };
+            let (a, b) = (name(*other), name(*player));
+            let message = format!(
+                "`train simultaneous` moves everything once a step, but the players `{a}` and `{b}` both update `{what}`; add their \
+                 objectives in one player, or let turns alternate: `train {{ … }}`"
+            );
+            errors.push(Diagnostic::new(train, message));
+        }
+    }
+    for (phase, item) in phases.iter().zip(&resolved.model.phases) {
+        if let Some(left) = order.iter().find(|player| !phase.players.contains(player)) {
+            let (phase, left) = (&phase.name, name(*left));
+            let message = format!(
+                "`train simultaneous` moves all players at once, but the phase `{phase}` leaves out `{left}`; let turns alternate: \
+                 `train {{ … }}`"
+            );
+            errors.push(Diagnostic::new(item.name.site, message));
+        }
+    }
 }
 
 fn player(resolved: &Resolved, name: &Name, errors: &mut Vec<Diagnostic>) -> Option<usize> {
