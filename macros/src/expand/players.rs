@@ -12,7 +12,7 @@ pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
         let derive = quote!(#[derive(Clone, Copy, Debug, PartialEq, Eq)]);
         quote! {
             #[doc = #doc]
-            #[allow(non_camel_case_types, missing_docs)]
+            #[allow(dead_code, non_camel_case_types, missing_docs)]
             #derive
             #visibility enum #name { #(#variants),* }
         }
