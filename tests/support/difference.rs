@@ -68,33 +68,36 @@ fn compare(lowered: &Lowered, player: &str, graph: &Graph, point: &Point) {
             false => (0..ELEMENTS).map(|_| rng.below(n)).collect(),
         };
         for e in chosen {
-            let found = difference(&value, point, &loss, &[(*state, &|i| f64::from(u8::from(i == e)))]);
+            let found = difference(&value, point, &loss, &[(*state, unit(n, e))]);
             let error = (found - gradient[e]).abs();
             assert!(error <= TOLERANCE * scale, "{player}, {name}[{e}]: {} instead of {found}", gradient[e]);
         }
     }
-    let directions: Vec<Vec<f64>> =
-        parameters.iter().map(|(_, g)| g.iter().map(|_| rng.uniform(-1.0, 1.0)).collect()).collect();
-    let along: f64 = parameters.iter().zip(&directions).flat_map(|((_, g), d)| g.iter().zip(d)).map(|(g, d)| g * d).sum();
-    let moves: Vec<(usize, Box<dyn Fn(usize) -> f64 + '_>)> = parameters
-        .iter()
-        .zip(&directions)
-        .map(|((state, _), d)| (*state, Box::new(move |i: usize| d[i]) as Box<dyn Fn(usize) -> f64 + '_>))
-        .collect();
-    let moves: Vec<(usize, &dyn Fn(usize) -> f64)> = moves.iter().map(|(s, f)| (*s, f.as_ref())).collect();
-    let found = difference(&value, point, &loss, &moves);
-    let count = directions.iter().map(Vec::len).sum::<usize>() as f64;
+    let mut along = 0.0;
+    let mut directions = Vec::new();
+    for (state, gradient) in &parameters {
+        let direction: Vec<f64> = gradient.iter().map(|_| rng.uniform(-1.0, 1.0)).collect();
+        along += gradient.iter().zip(&direction).map(|(g, d)| g * d).sum::<f64>();
+        directions.push((*state, direction));
+    }
+    let found = difference(&value, point, &loss, &directions);
+    let count = directions.iter().map(|(_, d)| d.len()).sum::<usize>() as f64;
     let allowed = TOLERANCE * scale * count.sqrt();
     assert!((found - along).abs() <= allowed, "{player}, along a direction: {along} instead of {found}");
 }
 
+/// The direction of one element.
+fn unit(n: usize, element: usize) -> Vec<f64> {
+    (0..n).map(|i| f64::from(u8::from(i == element))).collect()
+}
+
 /// The central difference of the loss when states move along directions.
-fn difference(graph: &Graph, point: &Point, loss: &str, moves: &[(usize, &dyn Fn(usize) -> f64)]) -> f64 {
+fn difference(graph: &Graph, point: &Point, loss: &str, directions: &[(usize, Vec<f64>)]) -> f64 {
     let at = |step: f64| {
         let mut moved = point.clone();
-        for (state, direction) in moves {
+        for (state, direction) in directions {
             if let Data::F(values) = &mut moved.states[*state].data {
-                values.iter_mut().enumerate().for_each(|(i, v)| *v += step * direction(i));
+                values.iter_mut().zip(direction).for_each(|(v, d)| *v += step * d);
             }
         }
         moved.run(graph).output(loss).expect("a turn gives its loss").to_f64s()[0]
