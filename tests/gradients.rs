@@ -38,6 +38,7 @@ cases!(dense_and_norms_of_vectors, [5], {
     Layered -> [4] { x.dense(4).layer_norm() }
     LayeredRows -> [2, 3] { x.dense(6).reshape([2, 3]).layer_norm() }
     Prelu -> [4] { x.dense(4).prelu() }
+    Deviation -> [5] { x.dense(4).minibatch_std() }
     Twice -> [3] { x.repeat([6, 4], |h, n| h.dense(n).tanh()).dense(3) }
 });
 
@@ -69,6 +70,7 @@ cases!(sequences_of_channels, [2, 7], {
     OutputPad -> [2, 14] { x.conv_transpose(2, kernel = 3, stride = 2, pad = 1, output_pad = 1) }
     Instance -> [2, 5] { x.conv(2, kernel = 3).instance_norm() }
     Batch -> [2, 5] { x.conv(2, kernel = 3).batch_norm() }
+    Deviation -> [3, 5] { x.conv(2, kernel = 3).minibatch_std() }
 });
 
 cases!(elementwise_functions, [4], {
@@ -207,6 +209,8 @@ mod other {
             net Noisy(x: [4]) -> [3] { x.dense(3) * normal([3]) + x.dense(3).tanh() * uniform([3], low = -1.0, high = 2.0) }
             net Dropped(x: [4]) -> [3] { x.dense(6).tanh().dropout(0.4).dense(3) }
             net Sampled(x: [4]) -> [3] { x.dense(3) * bernoulli(0.5, [3]) + x.dense(3) * x.dense(3).sample().one_hot() }
+            net Paired(x: [4]) -> [3] { let h = x.dense(3); h * h.other_sample() }
+            net Relabelled(x: [4], k: class(3)) -> [4] { x * k.other_class().embed(4) }
             net Mixed(x: [4]) -> [3] { x.dense(5).softplus().dense(3) }
             net Conditioned(x: [4], k: class(3)) -> [4] { x.dense(4) + k.embed(4) }
             fn penalised(y, x) { E[y] + E[square(grad(y, x).norm() - 1.0)] }
@@ -214,9 +218,11 @@ mod other {
             player Noisy minimizes { penalised(exp(0.5 * Noisy(x)), x) }
             player Dropped minimizes { penalised(exp(0.5 * Dropped(x)), x) }
             player Sampled minimizes { penalised(exp(0.5 * Sampled(x)), x) }
+            player Paired minimizes { penalised(exp(0.3 * Paired(x)), x) }
+            player Relabelled minimizes { penalised(exp(0.3 * Relabelled(x, k)), x) }
             player Mixed minimizes { penalised(exp(0.5 * Mixed(mid)), mid) }
             player Conditioned minimizes { penalised(exp(0.3 * Conditioned(z, k)), z) }
-            train { Noisy, Dropped, Sampled, Mixed, Conditioned: sgd(1.0); }
+            train { Noisy, Dropped, Sampled, Paired, Relabelled, Mixed, Conditioned: sgd(1.0); }
         }
     }
 

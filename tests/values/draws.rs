@@ -114,3 +114,49 @@ fn inner_steps_and_players_draw_anew() {
     let fresh = moved(AnewPlayer::D, "D.dense_0.weight");
     assert!(fresh.abs() > 1e-3, "a draw at each call: {fresh}");
 }
+
+gan! {
+    /// What looks at other samples of the batch.
+    pub model Others {
+        data pair { x: [1], y: class(4) }
+        net N(x: [1]) -> [1] { x.dense(1) }
+        player N minimizes { E[N(x)] }
+        train { N: sgd(0.0); }
+        let other = x.other_sample();
+        let relabelled = y.other_class();
+        metric equal = E[other == x];
+        metric sum = E[other];
+        metric square = E[square(other)];
+        metric kept = E[relabelled == y];
+        metric label = E[relabelled == 3];
+        metric deviation = E[x.minibatch_std()];
+        metric picture = E[x.reshape([1, 1]).spread_out().minibatch_std()[2]];
+        fn spread_out(h) { concat(h, 3.0 * h) }
+    }
+}
+
+#[test]
+fn other_samples_and_classes_are_others() {
+    let n = 64;
+    let mut model = Others::build(Config::new().batch(n).seed(3)).expect("the model builds");
+    let values: Vec<f32> = (0..n).map(|i| i as f32 / 16.0).collect();
+    let mean = values.iter().sum::<f32>() / n as f32;
+    let square = values.iter().map(|v| v * v).sum::<f32>() / n as f32;
+    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n as f32).sqrt();
+    let mut labels = 0.0;
+    for _ in 0..20 {
+        let pair = OthersPair {
+            x: Tensor::new([n, 1], values.clone()).expect("a batch"),
+            y: Classes::new([n], 4, (0..n as i32).map(|i| i % 3).collect()).expect("a batch"),
+        };
+        model.step(&[OthersBatch { pair }]).expect("a step");
+        let metrics = model.metrics().expect("metrics");
+        assert_eq!((metrics.equal, metrics.kept), (0.0, 0.0));
+        // A rotation keeps all moments.
+        assert!((metrics.sum - mean).abs() < 1e-4 && (metrics.square - square).abs() < 1e-4, "{metrics:?}");
+        assert!((metrics.deviation - (mean + deviation) / 2.0).abs() < 1e-4, "{metrics:?}");
+        assert!((metrics.picture - 2.0 * deviation).abs() < 1e-4, "deviations are averaged over places: {metrics:?}");
+        labels += metrics.label / 20.0;
+    }
+    assert!((labels - 1.0 / 3.0).abs() < 0.05, "class 3 is one of three others: {labels}");
+}

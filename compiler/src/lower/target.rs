@@ -291,6 +291,16 @@ impl<'r> GraphTarget<'r> {
                 let x = per_sample(operand(0)?, batch)?;
                 self.draws().dropout(&x, *p)
             }
+            F::OtherClass => {
+                let (y, k) = (per_sample(operand(0)?, batch)?, class_count(&operand(0)?.ty)?);
+                self.draws().other_class(&y, k)
+            }
+            F::OtherSample if batch < 2 => return Err("`other_sample` needs a batch of two samples at least".into()),
+            F::OtherSample => {
+                let x = per_sample(operand(0)?, batch)?;
+                self.draws().other_sample(&x)
+            }
+            F::MinibatchStd => reduce::with_deviation(&operand(0)?.tensor).ok_or("nothing to join")?,
             F::Reverse => {
                 // s·sg(x) carries the value: x·(−s) the gradient. e = sg(x + s·x) − s·x
                 let (x, s) = (operand(0)?, repeated(operand(1)?, &operand(0)?.ty, batch)?);

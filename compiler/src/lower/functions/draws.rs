@@ -47,6 +47,25 @@ impl Draws {
         u.min(&u.scalar(classes as f32 - 1.0)).cast(DType::I32)
     }
 
+    /// Uniform among the classes other than the given one.
+    pub fn other_class(&mut self, class: &Expr, classes: usize) -> Expr {
+        // 1 to K−1 places on, around the circle of classes; exact in floats.
+        let further = self.class(&class.shape(), classes - 1).cast(DType::F32).shift(1.0);
+        let place = class.cast(DType::F32) + further;
+        let k = place.scalar(classes as f32).repeated(&place.shape());
+        place.lt(&k).select(&place, &(&place - &k)).cast(DType::I32)
+    }
+
+    /// The batch rotated by 1 to n−1 places, the same for all samples; `x` has at least two.
+    pub fn other_sample(&mut self, x: &Expr) -> Expr {
+        let n = x.shape()[0];
+        let rotation = self.class(&[], n - 1).cast(DType::F32).shift(1.0);
+        let places = x.builder().op(Op::Iota { shape: vec![n], axis: 0 }, &[]).cast(DType::F32) + rotation;
+        let count = places.scalar(n as f32).repeated(&[n]);
+        let places = places.lt(&count).select(&places, &(&places - &count)).cast(DType::I32);
+        x.gather(&places, 0)
+    }
+
     /// Standard Gumbel: −ln(−ln u).
     pub fn gumbel(&mut self, shape: &[usize]) -> Expr {
         self.uniform(shape).ln().neg().ln().neg()

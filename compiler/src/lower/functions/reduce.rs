@@ -36,6 +36,15 @@ pub fn centred(x: &Expr, over: &[usize]) -> Expr {
     x - restored(&x.mean(over), x, over)
 }
 
+/// `[batch, c, …]` with one channel more: the standard deviation over the batch, averaged over all places (Karras et al. 2018, §3).
+pub fn with_deviation(x: &Expr) -> Option<Expr> {
+    let deviation = centred(x, &[0]).square().mean(&[0]).shift(1e-8).sqrt();
+    let all: Vec<usize> = (0..deviation.rank()).collect();
+    let mut shape = x.shape();
+    shape[1] = 1;
+    Expr::concat(&[x, &deviation.mean(&all).broadcast(&shape, &[])], 1)
+}
+
 /// A reduced value repeated back over the axes that were dropped.
 pub fn restored(reduced: &Expr, like: &Expr, over: &[usize]) -> Expr {
     let dims: Vec<usize> = (0..like.rank()).filter(|a| !over.contains(a)).collect();
