@@ -127,6 +127,7 @@ gan! {
         metric equal = E[other == x];
         metric sum = E[other];
         metric square = E[square(other)];
+        metric centred = E[square(x - E[x])];
         metric kept = E[relabelled == y];
         metric label = E[relabelled == 3];
         metric deviation = E[x.minibatch_std()];
@@ -156,6 +157,7 @@ fn other_samples_and_classes_are_others() {
         assert!((metrics.sum - mean).abs() < 1e-4 && (metrics.square - square).abs() < 1e-4, "{metrics:?}");
         assert!((metrics.deviation - (mean + deviation) / 2.0).abs() < 1e-4, "{metrics:?}");
         assert!((metrics.picture - 2.0 * deviation).abs() < 1e-4, "deviations are averaged over places: {metrics:?}");
+        assert!((metrics.centred - deviation * deviation).abs() < 1e-4, "an expectation in another: {metrics:?}");
         labels += metrics.label / 20.0;
     }
     assert!((labels - 1.0 / 3.0).abs() < 0.05, "class 3 is one of three others: {labels}");

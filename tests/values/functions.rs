@@ -32,6 +32,7 @@ gan! {
         output f_cube(x) = x.pow(3.0);
         output f_inverse(x) = x.pow(-2.0);
         output f_power(x) = x.abs().pow(1.5);
+        output f_slope(x) = grad(x.relu().pow(1.5), x);
         output f_max(x) = max(x, 0.1);
         output f_min(x) = min(x, 0.1);
         output f_mix(x) = mix(x, 2.0, 0.25);
@@ -119,7 +120,7 @@ fn elementwise() {
     let lowered = Lowered::of::<Functions>(1);
     type Definition = fn(f64) -> f64;
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    let table: [(&str, Definition); 27] = [
+    let table: [(&str, Definition); 28] = [
         ("f_ln", |x| (x.abs() + 0.1).ln()),
         ("f_exp", f64::exp),
         ("f_sqrt", |x| x.abs().sqrt()),
@@ -141,6 +142,7 @@ fn elementwise() {
         ("f_cube", |x| x.powi(3)),
         ("f_inverse", |x| x.powi(-2)),
         ("f_power", |x| x.abs().powf(1.5)),
+        ("f_slope", |x| 1.5 * x.max(0.0).sqrt()),
         ("f_max", |x| x.max(0.1)),
         ("f_min", |x| x.min(0.1)),
         ("f_mix", |x| 0.25 * x + 0.75 * 2.0),

@@ -95,7 +95,13 @@ fn power(x: &Expr, exponent: f64) -> Expr {
     if exponent == 0.5 {
         return x.sqrt();
     }
-    x.ln().scale(exponent as f32).exp()
+    let by_logarithm = |x: &Expr| x.ln().scale(exponent as f32).exp();
+    if exponent < 1.0 {
+        return by_logarithm(x);
+    }
+    // At 0 value and slope are 0, where the derivative of the logarithm would make 0·∞.
+    let zero = x.eq(&x.scalar(0.0));
+    zero.select(&x.scalar(0.0), &by_logarithm(&zero.select(&x.scalar(1.0), x)))
 }
 
 /// A class tensor as floats.
