@@ -36,13 +36,24 @@ impl Progress {
             return Progress::Lines(Lines { first, end, started: Instant::now(), last: None });
         }
         let bar = ProgressBar::new(end).with_position(first);
-        let template = "{bar:24.cyan/blue} {pos}/{len}  {speed}  {msg}  ETA {eta}";
+        let template = "{bar:24.cyan/blue} {pos}/{len}  {speed}  {msg}  ETA {left}";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style.with_key("speed", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            // Writing to the bar's own buffer cannot fail.
-            let _ = write!(out, "{:.1} steps/s", state.per_sec());
-        }));
-        bar.reset_eta();
+        // Over the steps of this call alone: a resumed run did not make the others in this time.
+        let speed =
+            move |state: &ProgressState| state.pos().saturating_sub(first) as f64 / state.elapsed().as_secs_f64().max(1e-9);
+        // Writing to the bar's own buffer cannot fail.
+        let style = style.with_key("speed", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.1} steps/s", speed(state));
+        });
+        let style = style.with_key("left", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let left = end.saturating_sub(state.pos()) as f64 / speed(state);
+            let _ = match left.is_finite() {
+                true => write!(out, "{left:.0} s"),
+                false => write!(out, "–"),
+            };
+        });
+        bar.set_style(style);
+        bar.reset_elapsed();
         Progress::Bar(bar)
     }
 
