@@ -7,11 +7,12 @@ use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::{Options, Threshold, measure, modes};
 
 gan! {
-    /// Both players see a blurred world that clears as training goes on.
+    /// Both players see a blurred world that clears over the first 60% of training; then the learning rate falls.
     pub model Ring {
         data  x: [2];
         noise z: normal([16]);
         hyper blur: f32 = 0.5 * max(0.0, 1.0 - progress / 0.6);
+        hyper rate: f32 = 5e-4 * min(1.0, 2.5 * (1.0 - progress));
 
         net G(z: [16]) -> [2] { z.dense(128).relu().dense(128).relu().dense(2) }
         net D(x: [2]) -> [1] { x.dense(128).relu().dense(128).relu().dense(1) }
@@ -20,7 +21,7 @@ gan! {
         let fake = G(z) + blur * normal([2]);
         player D minimizes { E[softplus(-D(real))] + E[softplus(D(fake))] }
         player G minimizes { E[softplus(-D(fake))] }
-        train { D, G: adam(5e-4, beta1 = 0.5); }
+        train { D, G: adam(rate, beta1 = 0.5); }
         output sample = G(z);
     }
 }

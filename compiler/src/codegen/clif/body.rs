@@ -171,6 +171,12 @@ impl Emitter<'_, '_, '_> {
         }
     }
 
+    /// Stands in for an op that was forgotten here; [`Emitter::emit`] reports it.
+    fn without_code(&mut self, op: OpKind, a: Value) -> Value {
+        self.unknown = Some(op);
+        a
+    }
+
     fn unary(&mut self, op: OpKind, dtype: DType, a: Value) -> Value {
         match (op, dtype) {
             (OpKind::Neg, DType::F32) => self.b.ins().fneg(a),
@@ -183,7 +189,9 @@ impl Emitter<'_, '_, '_> {
             (OpKind::Sin, _) => self.math().sin(a),
             (OpKind::Tanh, _) => self.math().tanh(a),
             (OpKind::Softplus, _) => self.math().softplus(a),
-            _ => a,
+            // Only differentiation sees it.
+            (OpKind::StopGrad, _) => a,
+            (op, _) => self.without_code(op, a),
         }
     }
 
@@ -204,7 +212,7 @@ impl Emitter<'_, '_, '_> {
                 self.math().select(greater, a, b)
             }
             (OpKind::Max, false) => self.b.ins().smax(a, b),
-            _ => a,
+            (op, _) => self.without_code(op, a),
         }
     }
 }

@@ -68,10 +68,13 @@ pub fn define<M: Module>(module: &mut M, kernels: &[Kernel]) -> Result<Vec<FuncI
         builder.switch_to_block(entry);
         builder.seal_block(entry);
         let arguments = [0, 1, 2].map(|i| builder.block_params(entry)[i]);
-        nest::Emitter::emit(&mut builder, kernel, fma, arguments);
+        let unknown = nest::Emitter::emit(&mut builder, kernel, fma, arguments);
         use cranelift_codegen::ir::InstBuilder;
         builder.ins().return_(&[]);
         builder.finalize(module.target_config());
+        if let Some(op) = unknown {
+            return Err(fail(&format!("there is no code for {}", op.name())));
+        }
         let id = module
             .declare_function(&format!("kernel{number}"), Linkage::Export, &context.func.signature)
             .map_err(|e| fail(&e))?;

@@ -8,7 +8,7 @@
 //! incrementally: one running pointer for each distinct (buffer, coefficients), advanced where an axis is entered.
 
 use super::math::{Math, cast, lanes};
-use crate::ir::{DType, Literal};
+use crate::ir::{DType, Literal, OpKind};
 use crate::plan::{Access, Inst, Kernel, ReduceKind, Reduction, StoreMode};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
@@ -63,11 +63,14 @@ pub struct Emitter<'k, 'b, 'f> {
     lanes: usize,
     /// Registers side by side along the vector axis.
     copies: usize,
+    /// An op that has no code here.
+    pub(super) unknown: Option<OpKind>,
 }
 
 impl<'k, 'b, 'f> Emitter<'k, 'b, 'f> {
     /// Emits the whole function body into the builder's current block, whose parameters are the function's.
-    pub fn emit(b: &'b mut FunctionBuilder<'f>, kernel: &'k Kernel, fma: bool, arguments: [Value; 3]) {
+    /// Gives back an op of the body that has no code here, if there is one; the function is then of no use.
+    pub fn emit(b: &'b mut FunctionBuilder<'f>, kernel: &'k Kernel, fma: bool, arguments: [Value; 3]) -> Option<OpKind> {
         let mut depth = Vec::with_capacity(kernel.body.len());
         let mut varies = Vec::with_capacity(kernel.body.len());
         for inst in &kernel.body {
@@ -108,8 +111,10 @@ impl<'k, 'b, 'f> Emitter<'k, 'b, 'f> {
             accumulators: Vec::new(),
             lanes: 1,
             copies: 1,
+            unknown: None,
         };
         emitter.nest(0);
+        emitter.unknown
     }
 
     /// Everything inside of the first `depth` axes.
