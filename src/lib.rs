@@ -23,3 +23,8 @@ pub mod __private {
     pub use saddlepoint_compiler::lower::RustFunction;
     pub use saddlepoint_runtime::{Engine, FromArray, ModelSource, Open};
 }
+
+/// The front page, compiled like any other test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
