@@ -431,9 +431,18 @@ fn progress_runs_over_the_fit_also_when_the_model_has_trained_before() {
 fn interrupted_child() {
     let Some(root) = std::env::var_os("SADDLEPOINT_INTERRUPTED_CHILD") else { return };
     let mut model = Fake { naps: true, ..Fake::new() };
-    let fit = Fit::steps(100_000).into_dir(PathBuf::from(root)).log_every(1);
+    // It ends by itself where no signal comes through.
+    let fit = Fit::steps(10_000).into_dir(PathBuf::from(root)).log_every(1);
     let report = run(&mut model, &fit).unwrap();
     println!("interrupted: {}, step: {}", report.interrupted, report.step);
+}
+
+/// Whether this process ignores the signal of Ctrl-C, where the kernel says so.
+#[cfg(unix)]
+fn interrupts_are_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 0b10 != 0)
 }
 
 #[cfg(unix)]
@@ -442,7 +451,17 @@ fn the_signal_of_ctrl_c_ends_the_step_saves_and_returns() {
     use std::process::{Command, Stdio};
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("fake");
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let program = std::env::current_exe().unwrap();
+    // A process started in the background may have to ignore the signal, and its children with it: `env` undoes that.
+    let mut command = match interrupts_are_ignored() {
+        true => {
+            let mut command = Command::new("env");
+            command.args(["--default-signal=INT"]).arg(program);
+            command
+        }
+        false => Command::new(program),
+    };
+    let mut child = command
         .args(["--exact", "fit::tests::interrupted_child", "--nocapture"])
         .env("SADDLEPOINT_INTERRUPTED_CHILD", &root)
         .stdout(Stdio::piped())
