@@ -1,7 +1,7 @@
 //! `gan!`: tokens → the language's tree → checks → typed code.
 //!
-//! Thin on purpose: what a model means and which shapes fit stands in `saddlepoint-language`; this crate reads tokens ([`parse`])
-//! and writes code ([`expand`]). No input makes it panic.
+//! Thin on purpose: what a model means and which shapes fit stands in `saddlepoint-language`; this crate reads tokens (`parse`)
+//! and writes code (`expand`). No input makes it panic.
 
 mod expand;
 mod parse;

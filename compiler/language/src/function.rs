@@ -157,7 +157,7 @@ pub enum Function {
         /// Past the last.
         to: usize,
     },
-    /// x[i+1] − x[i] along the axis
+    /// `x[i+1] − x[i]` along the axis
     Diff {
         /// The axis.
         axis: usize,

@@ -2,12 +2,12 @@
 //!
 //! Every rule is written in the ops of the IR again, so that gradients are values like any other and can be differentiated as
 //! often as one likes. A rule says for one op and a cotangent of its result what the cotangents of its operands are; there is one
-//! an op, grouped by family: [`elementwise`], [`movement`], [`reduce`] (with scans, windows and indices), [`contraction`]
-//! and [`convolution`].
+//! an op, grouped by family: `elementwise`, `movement`, `reduce` (with scans, windows and indices), `contraction`
+//! and `convolution`.
 //!
 //! What always holds: only nodes on a path from `wrt` to an output are visited, so that what a player does not update costs it
 //! nothing; only f32 values carry cotangents; no existing node changes. Rules leave out products with 1 and sums with
-//! 0 where they see them ([`algebra`]), and nothing else: simplifying is the rewriter's business.
+//! 0 where they see them (`algebra`), and nothing else: simplifying is the rewriter's business.
 //!
 //! Conventions at kinks: a comparison has no derivative, so ReLU written as a selection has slope 0 at 0; `Max` gives each of two
 //! equal operands half; `ReduceMax` shares equally among equal maxima.

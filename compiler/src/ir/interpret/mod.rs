@@ -4,7 +4,7 @@
 //! the value of every node. Written for clarity, in f64 (the truth) and in f32 (the error that single precision must make,
 //! from which tests take their bounds). Sums run in row-major order with one accumulator. Integers wrap.
 //!
-//! One file a family of ops: [`elementwise`], [`movement`], [`reduce`] (sums, scans, windows, indices), [`contraction`].
+//! One file a family of ops: `elementwise`, `movement`, `reduce` (sums, scans, windows, indices), `contraction`.
 
 mod contraction;
 mod elementwise;

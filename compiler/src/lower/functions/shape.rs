@@ -42,7 +42,7 @@ pub fn index(x: &Expr, axis: usize, index: usize) -> Expr {
     x.slice_axis(axis, index, index + 1).reshape(&shape)
 }
 
-/// x[i+1] − x[i] along the axis.
+/// `x[i+1] − x[i]` along the axis.
 pub fn diff(x: &Expr, axis: usize) -> Expr {
     let n = x.shape()[axis];
     x.slice_axis(axis, 1, n) - x.slice_axis(axis, 0, n - 1)
