@@ -168,7 +168,7 @@ cases!(products, [4], {
 });
 
 /// Models whose nets take more than one tensor of floats.
-#[allow(dead_code)]
+#[allow(dead_code)] // only the text of the models is used
 mod other {
     use saddlepoint::prelude::*;
 
@@ -245,7 +245,7 @@ mod other {
 }
 
 /// Where the gradient is not the derivative of the value: players of one net whose gradients must be equal.
-#[allow(dead_code)]
+#[allow(dead_code)] // only the text of the models is used
 mod diverted {
     use saddlepoint::prelude::*;
 

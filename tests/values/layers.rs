@@ -5,7 +5,7 @@ use saddlepoint::prelude::*;
 use std::collections::BTreeMap;
 
 gan! {
-    #[allow(dead_code)]
+    #[allow(dead_code)] // only the text of the model is used
     pub model Layers {
         data pair { x: [4, 5, 6], t: [2, 7], r: [2, 3], y: class(5) }
         net Conv(x: [4, 5, 6]) -> [6, 3, 2] {

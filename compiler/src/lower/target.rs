@@ -72,11 +72,8 @@ impl<'r> GraphTarget<'r> {
 
     /// This evaluation's draws.
     pub fn draws(&mut self) -> &mut Draws {
-        if self.draws.is_none() {
-            let key = self.input("key", Type::new(DType::I32, [4]));
-            self.draws = Some(Draws::new(key));
-        }
-        self.draws.as_mut().unwrap_or_else(|| unreachable!("set above"))
+        let key = self.input("key", Type::new(DType::I32, [4]));
+        self.draws.get_or_insert_with(|| Draws::new(key))
     }
 
     /// A parameter of a layer; the average of it where outputs are to use one.
