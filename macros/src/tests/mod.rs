@@ -1,6 +1,7 @@
 //! The macro without a compiler around it: whole programs, damaged programs, and what it says of common mistakes.
 
-use crate::{expand_model, parse};
+use crate::model::expand_model;
+use crate::parse;
 use expect_test::expect_file;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
