@@ -22,6 +22,8 @@ const UNSIGNED_BYTE: u8 = 0x08;
 const MOST_ELEMENTS: usize = 1 << 32;
 /// Deflate cannot pack tighter than this.
 const TIGHTEST: usize = 1032;
+/// What errors call a file that was given by its content.
+const IN_MEMORY: &str = "the IDX file";
 
 /// A data set in IDX files. A folder with `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, plain or `.gz`, gives the
 /// columns `x` and `y`; a file of pictures gives `x` alone. Pictures are `[1, height, width]` from −1 to 1; there are as many
@@ -36,7 +38,7 @@ pub fn idx(path: impl AsRef<Path>) -> Result<Columns> {
     let images = idx_images(either(path, "train-images-idx3-ubyte")?)?;
     let (dimensions, labels) = read_bytes(&labels_path)?;
     let count = labels.iter().max().map_or(1, |&largest| usize::from(largest) + 1);
-    let labels = classes(&labels_path, &dimensions, labels, count)?;
+    let labels = classes(&labels_path.display().to_string(), &dimensions, labels, count)?;
     if labels.rows() != images.count() {
         let found = format!("{} labels", labels.rows());
         return Err(Error::data(name, format!("a label for each of {} pictures", images.count()), found));
@@ -48,27 +50,56 @@ pub fn idx(path: impl AsRef<Path>) -> Result<Columns> {
 pub fn idx_images(path: impl AsRef<Path>) -> Result<Pixels> {
     let path = path.as_ref();
     let (dimensions, bytes) = read_bytes(path)?;
-    match dimensions[..] {
+    pixels(&path.display().to_string(), &dimensions, bytes)
+}
+
+fn pixels(source: &str, dimensions: &[usize], bytes: Vec<u8>) -> Result<Pixels> {
+    match *dimensions {
         [count, height, width] => Pixels::new(count, [1, height, width], bytes),
-        _ => Err(refuse(path, "pictures: three dimensions", format!("{dimensions:?}"))),
+        _ => Err(Error::data(source, "pictures: three dimensions", format!("{dimensions:?}"))),
     }
+}
+
+impl Pixels {
+    /// The pictures of an IDX file of rank 3, from the file's content, plain or gzip.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where the content is damaged, cut short, or no pictures.
+    pub fn from_idx(bytes: &[u8]) -> Result<Pixels> {
+        let (dimensions, bytes) = decode_in_memory(bytes)?;
+        pixels(IN_MEMORY, &dimensions, bytes)
+    }
+}
+
+impl Classes {
+    /// The labels of an IDX file of rank 1, from the file's content, plain or gzip: classes in `0..count`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where the content is damaged, cut short, no labels, or a label is out of range.
+    pub fn from_idx(bytes: &[u8], count: usize) -> Result<Classes> {
+        let (dimensions, bytes) = decode_in_memory(bytes)?;
+        classes(IN_MEMORY, &dimensions, bytes, count)
+    }
+}
+
+fn decode_in_memory(bytes: &[u8]) -> Result<(Vec<usize>, Vec<u8>)> {
+    decode(bytes).map_err(|(expected, found)| Error::data(IN_MEMORY, expected, found))
 }
 
 /// The labels of one IDX file of rank 1, classes in `0..count`.
 pub fn idx_labels(path: impl AsRef<Path>, count: usize) -> Result<Classes> {
     let path = path.as_ref();
     let (dimensions, bytes) = read_bytes(path)?;
-    classes(path, &dimensions, bytes, count)
+    classes(&path.display().to_string(), &dimensions, bytes, count)
 }
 
-fn classes(path: &Path, dimensions: &[usize], bytes: Vec<u8>, count: usize) -> Result<Classes> {
+fn classes(source: &str, dimensions: &[usize], bytes: Vec<u8>, count: usize) -> Result<Classes> {
     if dimensions.len() != 1 {
-        return Err(refuse(path, "labels: one dimension", format!("{dimensions:?}")));
+        return Err(Error::data(source, "labels: one dimension", format!("{dimensions:?}")));
     }
     if let Some(row) = bytes.iter().position(|&label| usize::from(label) >= count) {
         let (expected, found) = (format!("a class in 0..{count}"), bytes[row].to_string());
-        let source = path.display().to_string();
-        return Err(Error::Data { source, row: Some(row), field: None, expected, found });
+        return Err(Error::Data { source: source.to_string(), row: Some(row), field: None, expected, found });
     }
     Classes::new(dimensions, count, bytes.into_iter().map(i32::from).collect())
 }
