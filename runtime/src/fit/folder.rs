@@ -3,15 +3,20 @@
 //! ```text
 //! run.json                                what was trained, from which step, for how long
 //! metrics.jsonl                           one line a logging step
-//! losses.png, metrics.png                 the curves
-//! samples/sample-00000500.png             grids from noise that is always the same
+//! events.jsonl                            one line an event: began, resumed, warning, finished, …
+//! losses.svg, losses.png                  the objectives as curves; metrics.svg, metrics.png: the metrics
+//! samples/sample-00000500.png             outputs as pictures, from noise that is always the same
 //! checkpoints/step-00000500.safetensors
+//! report.html                             all of this on one page
 //! ```
 //!
-//! Nothing that an earlier run wrote is ever deleted.
+//! Nothing that an earlier run wrote is ever deleted; of its own checkpoints a run keeps as many as [`Fit::keep`] says.
+//!
+//! [`Fit::keep`]: super::Fit::keep
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +27,7 @@ use crate::files::write_atomically;
 
 const MANIFEST: &str = "run.json";
 const CHECKPOINTS: &str = "checkpoints";
+const SAMPLES: &str = "samples";
 
 /// What a run is, as its folder remembers it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,17 +65,29 @@ pub(super) struct Resumed {
 }
 
 impl Folder {
-    /// A fresh folder. A run already there is moved aside, to the first free of `name.1`, `name.2`, …; says where to.
-    pub(super) fn fresh(root: &Path, manifest: &Manifest) -> Result<(Folder, Option<PathBuf>)> {
-        let moved = if is_empty(root)? { None } else { Some(move_aside(root)?) };
+    /// A fresh folder with room for a checkpoint of so many bytes. A run already there is moved aside, to the first free of
+    /// `name.1`, `name.2`, …; says where to.
+    pub(super) fn fresh(root: &Path, manifest: &Manifest, bytes: u64) -> Result<(Folder, Option<PathBuf>)> {
         let folder = Folder { root: root.to_path_buf() };
-        folder.describe(manifest)?;
+        let empty = is_empty(root)?;
+        fs::create_dir_all(root).map_err(|error| unusable(root, &error))?;
+        // Before the older run moves: then nothing has changed where a new one cannot begin.
+        folder.check_room(bytes)?;
+        let moved = if empty { None } else { Some(move_aside(root)?) };
+        fs::create_dir_all(root).map_err(|error| unusable(root, &error))?;
+        folder.describe(manifest).map_err(|error| match error {
+            Error::Io { source, .. } => unusable(root, &source),
+            other => other,
+        })?;
         Ok((folder, moved))
     }
 
     /// The folder of an interrupted run with its newest whole checkpoint; `None` where no checkpoint was written yet.
     pub(super) fn resume(root: &Path) -> Result<Option<Resumed>> {
         let folder = Folder { root: root.to_path_buf() };
+        if root.is_file() {
+            return Err(unusable(root, &std::io::ErrorKind::NotADirectory.into()));
+        }
         let mut damaged = Vec::new();
         for path in folder.checkpoints()?.into_iter().rev() {
             match Checkpoint::read(&path) {
@@ -100,12 +118,16 @@ impl Folder {
     }
 
     /// The checkpoints, oldest first.
-    fn checkpoints(&self) -> Result<Vec<PathBuf>> {
+    pub(super) fn checkpoints(&self) -> Result<Vec<PathBuf>> {
+        Ok(self.numbered_checkpoints()?.into_iter().map(|(_, path)| path).collect())
+    }
+
+    fn numbered_checkpoints(&self) -> Result<Vec<(u64, PathBuf)>> {
         let folder = self.root.join(CHECKPOINTS);
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::io(&folder, error)),
+            Err(error) => return Err(unusable(&self.root, &error)),
         };
         let mut found = Vec::new();
         for entry in entries {
@@ -117,7 +139,37 @@ impl Folder {
             }
         }
         found.sort();
-        Ok(found.into_iter().map(|(_, path)| path).collect())
+        Ok(found)
+    }
+
+    /// Refuses a folder in which a checkpoint of this size cannot be written: said now, not at the first one hours later.
+    pub(super) fn check_room(&self, bytes: u64) -> Result<()> {
+        let checkpoints = self.root.join(CHECKPOINTS);
+        let folder = if checkpoints.is_dir() { checkpoints } else { self.root.clone() };
+        let probe = folder.join(format!(".room.{}.tmp", std::process::id()));
+        let filled = File::create(&probe).and_then(|mut file| {
+            let zeros = vec![0; (bytes.min(1 << 20)) as usize];
+            let mut left = bytes;
+            while left > 0 {
+                let now = left.min(zeros.len() as u64);
+                file.write_all(&zeros[..now as usize])?;
+                left -= now;
+            }
+            file.flush()
+        });
+        let removed = fs::remove_file(&probe);
+        filled.and(removed).map_err(|error| unusable(&folder, &error))
+    }
+
+    /// Removes the oldest checkpoints of this run until `keep` are left, the one just written at `step` among them. What came
+    /// before the run's first step, or lies beyond its present one (damaged, or put there by hand), is not touched.
+    pub(super) fn retain(&self, keep: usize, first: u64, step: u64) -> Result<()> {
+        let own = self.numbered_checkpoints()?.into_iter().filter(|(at, _)| *at > first && *at <= step);
+        let own: Vec<PathBuf> = own.map(|(_, path)| path).collect();
+        for path in &own[..own.len().saturating_sub(keep.max(1))] {
+            fs::remove_file(path).map_err(|error| Error::io(path, error))?;
+        }
+        Ok(())
     }
 
     /// The folder itself.
@@ -132,7 +184,7 @@ impl Folder {
 
     /// The grid of an output after this step.
     pub(super) fn grid(&self, output: &str, step: u64) -> PathBuf {
-        self.root.join("samples").join(format!("{output}-{step:08}.png"))
+        self.root.join(SAMPLES).join(format!("{output}-{step:08}.png"))
     }
 
     /// The checkpoint after this step.
@@ -146,7 +198,7 @@ fn is_empty(root: &Path) -> Result<bool> {
     let mut entries = match fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(Error::io(root, error)),
+        Err(error) => return Err(unusable(root, &error)),
     };
     if entries.next().is_none() {
         return Ok(true);
@@ -159,6 +211,24 @@ fn is_empty(root: &Path) -> Result<bool> {
     Err(Error::Setting { setting: "into_dir", message })
 }
 
+/// Why a folder cannot take a run, and what to do.
+fn unusable(root: &Path, error: &std::io::Error) -> Error {
+    use std::io::ErrorKind;
+    let at = root.display();
+    let message = match error.kind() {
+        _ if root.is_file() => format!("{at} is a file, not a folder: choose another path"),
+        ErrorKind::NotADirectory => format!("a part of the path {at} is a file, not a folder: choose another path"),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            format!("{at} cannot be written ({error}): choose a folder that you may write to")
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!("{at} has no room for a checkpoint ({error}): free some, or choose another disk")
+        }
+        _ => return Error::io(root, std::io::Error::new(error.kind(), error.to_string())),
+    };
+    Error::Setting { setting: "into_dir", message }
+}
+
 fn move_aside(root: &Path) -> Result<PathBuf> {
     // The last part is taken from the real path, so that `runs/a/` and `.` have one.
     let root = fs::canonicalize(root).map_err(|error| Error::io(root, error))?;
@@ -169,7 +239,7 @@ fn move_aside(root: &Path) -> Result<PathBuf> {
         aside.push(format!(".{number}"));
         let aside = root.with_file_name(aside);
         if fs::symlink_metadata(&aside).is_err() {
-            fs::rename(&root, &aside).map_err(|error| Error::io(&root, error))?;
+            fs::rename(&root, &aside).map_err(|error| unusable(&root, &error))?;
             return Ok(aside);
         }
         number += 1;

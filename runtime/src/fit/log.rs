@@ -1,13 +1,14 @@
 //! `metrics.jsonl`: one line a logging step, with the step, the seconds of training so far, and every value under its name.
 //!
-//! Lines are appended and flushed one by one, so a kill costs at most the line being written. Taking up a run at an earlier
-//! step removes the lines beyond it, which are kept in a file of their own.
+//! The keys are stable: `step` (completed steps), `seconds` (of training so far, over all parts of the run), then each
+//! player's objective under the player's name and each metric under its own. A value is `null` where the player has not moved
+//! or where the number is not finite. Taking up a run at an earlier step removes the lines beyond it, which are kept in a file
+//! of their own.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{fs, io};
 
+use super::lines::Lines;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 
@@ -25,8 +26,7 @@ pub(super) struct History {
 
 /// The open log of a run.
 pub(super) struct Log {
-    path: PathBuf,
-    file: File,
+    lines: Lines,
 }
 
 impl Log {
@@ -38,8 +38,7 @@ impl Log {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::io(path, error)),
         }
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| Error::io(path, error))?;
-        Ok((Log { path: path.to_path_buf(), file }, history))
+        Ok((Log { lines: Lines::open(path)? }, history))
     }
 
     /// Appends a line.
@@ -48,11 +47,18 @@ impl Log {
         for (name, value) in names.iter().zip(values) {
             // `{:?}` of an f32 is the shortest decimal that reads back to the same bits; JSON has no NaN and no infinity.
             let value = value.filter(|value| value.is_finite()).map_or("null".to_string(), |value| format!("{value:?}"));
-            line += &format!(",{}:{value}", serde_json::Value::from(name.as_str()));
+            line += &format!(",{}:{value}", serde_json::Value::from(key(name)));
         }
-        line += "}\n";
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush());
-        written.map_err(|error| Error::io(&self.path, error))
+        line.push('}');
+        self.lines.append(&line)
+    }
+}
+
+/// The key of a value: its name, unless the line's own keys have it.
+fn key(name: &str) -> String {
+    match name {
+        "step" | "seconds" => format!("metric.{name}"),
+        name => name.to_string(),
     }
 }
 
@@ -81,13 +87,14 @@ fn trim(path: &Path, text: &str, step: u64, history: &mut History) -> Result<()>
 /// A whole line: its step, seconds and values; `None` where it is damaged or cut short.
 fn parse(line: &str, names: &[String]) -> Option<(u64, f64, Values)> {
     let object: serde_json::Value = serde_json::from_str(line.strip_suffix('\n')?).ok()?;
-    let value = |name: &String| object.get(name).and_then(|value| value.as_f64()).map(|value| value as f32);
+    let value = |name: &String| object.get(key(name)).and_then(|value| value.as_f64()).map(|value| value as f32);
     Some((object.get("step")?.as_u64()?, object.get("seconds")?.as_f64()?, names.iter().map(value).collect()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     fn names() -> Vec<String> {
         vec!["D".into(), "G".into()]
@@ -112,6 +119,16 @@ mod tests {
         let (_, history) = Log::open(&path, 3, &names()).unwrap();
         assert_eq!(history.points[2], (3, vec![Some(0.1 * 3.0f32), None]));
         assert_eq!(history.seconds, 3.0);
+    }
+
+    #[test]
+    fn a_metric_named_like_a_key_of_the_line_has_a_key_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let names = vec!["step".to_string()];
+        Log::open(&path, 0, &names).unwrap().0.append(3, 0.5, &names, &vec![Some(7.0)]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"step\":3,\"seconds\":0.500,\"metric.step\":7.0}\n");
+        assert_eq!(Log::open(&path, 3, &names).unwrap().1.points, [(3, vec![Some(7.0)])]);
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //! [`drive`] is the loop. It knows nothing of how a model computes, and the model knows nothing of folders, pictures and signals.
 
 mod curves;
+mod events;
 mod folder;
 mod interrupt;
+mod lines;
 mod log;
 mod progress;
 mod run;
+mod session;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -74,6 +77,9 @@ pub trait Training {
     }
 }
 
+/// Checkpoints that a run keeps unless told otherwise: all of them at the usual interval.
+const KEEP: usize = 10;
+
 /// How to train: how long, where to, how often to log, draw and save.
 #[derive(Clone, Debug)]
 pub struct Fit {
@@ -83,6 +89,7 @@ pub struct Fit {
     log_every: Option<u64>,
     grid_every: Option<u64>,
     checkpoint_every: Option<u64>,
+    keep: usize,
     quiet: bool,
     stop: Option<Arc<AtomicBool>>,
 }
@@ -96,7 +103,7 @@ pub struct Report {
     pub steps: u64,
     /// The values logged last, objectives first, by name.
     pub metrics: Vec<(String, Option<f32>)>,
-    /// Whether it was stopped (Ctrl-C or [`Fit::stop_when`]) before its last step.
+    /// Whether it was stopped (Ctrl-C, SIGTERM or [`Fit::stop_when`]) before its last step.
     pub interrupted: bool,
     /// Steps a second of this call, everything included.
     pub steps_per_second: f64,
@@ -118,6 +125,7 @@ impl Fit {
             log_every: None,
             grid_every: None,
             checkpoint_every: None,
+            keep: KEEP,
             quiet: false,
             stop: None,
         }
@@ -125,6 +133,11 @@ impl Fit {
 
     /// Writes metrics, curves, sample grids and checkpoints to this folder. A run already there is moved aside
     /// (`runs/dcgan.1`, …), never deleted, unless it is [resumed](Fit::resume).
+    ///
+    /// A folder that cannot be written, or has no room for a checkpoint, is refused before the first step. Once training runs,
+    /// what cannot be written does not end it: it is a warning, said once for each kind of file, and the log catches up as soon
+    /// as there is room. A checkpoint that cannot be written leaves the older ones whole. Where the last one of the fit is
+    /// among these, the fit ends with that error; the model itself has everything that it learnt.
     pub fn into_dir(mut self, folder: impl Into<PathBuf>) -> Fit {
         self.folder = Some(folder.into());
         self
@@ -155,13 +168,21 @@ impl Fit {
         self
     }
 
+    /// Keeps the newest so many checkpoints of the run and removes older ones (else ten). `usize::MAX` keeps all.
+    ///
+    /// An older one goes only after a newer one is whole; what earlier runs wrote is never removed.
+    pub fn keep(mut self, checkpoints: usize) -> Fit {
+        self.keep = checkpoints;
+        self
+    }
+
     /// Says nothing while training.
     pub fn quiet(mut self) -> Fit {
         self.quiet = true;
         self
     }
 
-    /// Stops after the current step once the flag is set, as Ctrl-C does: saves, and reports `interrupted`.
+    /// Stops after the current step once the flag is set, as Ctrl-C and SIGTERM do: saves, and reports `interrupted`.
     pub fn stop_when(mut self, flag: Arc<AtomicBool>) -> Fit {
         self.stop = Some(flag);
         self

@@ -3,19 +3,20 @@
 //! What always holds: a checkpoint is written only of a state whose every number is finite; a run that is taken up again sees
 //! the batches, and leaves the numbers, of the run that was never interrupted.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::events::{Events, Kind};
 use super::folder::{Folder, Manifest, Resumed};
 use super::interrupt::Interrupt;
 use super::log::{History, Log};
 use super::progress::Progress;
+use super::session::Session;
 use super::watch::Watch;
-use super::{Fit, Report, Training, curves};
+use super::{Fit, Report, Training};
+use crate::checkpoint::{Checkpoint, Values};
 use crate::error::{Error, Result};
-use crate::picture;
 use crate::source::Source;
 use crate::source::loader::Loader;
 
@@ -26,16 +27,17 @@ pub fn drive(training: &mut dyn Training, sources: &[&dyn Source], fit: &Fit) ->
     // Data that do not suit the model are refused before anything is moved or written.
     let mut loader = Loader::new(&groups, sources, batch, training.batches_per_step(), training.seed())?;
     let samples = groups.iter().zip(sources).map(|(group, source)| (group.name.clone(), source.len())).collect();
-    let run = Run::begin(training, fit, samples)?;
-    let (first, end) = (run.first, run.end);
-    training.set_horizon(first, fit.steps);
-    let mut session =
-        Session { names: training.metric_names(), every, begun: training.step_index(), run, started: Instant::now() };
-    let mut progress = Progress::new(training.step_index(), end, fit.quiet);
-    session.run.remarks.iter().chain(&session.run.warnings).for_each(|remark| progress.say(remark));
+    let mut session = begin(training, fit, every, samples)?;
+    training.set_horizon(session.first, fit.steps);
+    let outcome = train(training, &mut loader, fit, &mut session);
+    session.finish(training, outcome)
+}
+
+/// The loop; whether it was interrupted.
+fn train(training: &mut dyn Training, loader: &mut Loader<'_>, fit: &Fit, session: &mut Session) -> Result<bool> {
     let interrupt = Interrupt::listen();
     let stopped = || interrupt.asked() || fit.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
-    let mut interrupted = false;
+    let end = session.end;
     while training.step_index() < end {
         if let Err(error) = loader.load(training.step_index()) {
             // The state is as good as before: what was learnt so far is kept.
@@ -44,31 +46,27 @@ pub fn drive(training: &mut dyn Training, sources: &[&dyn Source], fit: &Fit) ->
         }
         training.step(&loader.batches())?;
         let step = training.step_index();
-        progress.step(step);
+        session.progress.step(step);
         if session.every.log(step, end) {
-            session.log(training, step, &mut progress)?;
+            session.log(training, step)?;
         }
         if session.every.grid(step, end) {
-            session.draw(training, step, &progress)?;
+            session.draw(training, step)?;
         }
-        interrupted = step < end && stopped();
+        let interrupted = step < end && stopped();
         if session.every.checkpoint(step, end) || interrupted {
             session.save(training)?;
         }
         if interrupted {
-            break;
+            return Ok(true);
         }
     }
-    progress.finish();
-    session.curves(training)?;
-    if interrupted {
-        progress.say(&session.goodbye(training.step_index()));
-    }
-    Ok(session.report(training.step_index(), interrupted))
+    Ok(false)
 }
 
 /// How often what happens.
-struct Intervals {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Intervals {
     log: u64,
     grid: u64,
     checkpoint: u64,
@@ -76,6 +74,10 @@ struct Intervals {
 
 impl Intervals {
     fn of(fit: &Fit) -> Result<Intervals> {
+        if fit.keep == 0 {
+            let message = "at least the newest checkpoint stays: keep 1 or more".to_string();
+            return Err(Error::Setting { setting: "keep", message });
+        }
         let tenth = (fit.steps / 10).max(1);
         let interval = |setting, asked: Option<u64>, usual| match asked {
             Some(0) => Err(Error::Setting { setting, message: "an interval is at least one step".to_string() }),
@@ -88,93 +90,109 @@ impl Intervals {
         })
     }
 
-    fn log(&self, step: u64, end: u64) -> bool {
+    pub(super) fn log(&self, step: u64, end: u64) -> bool {
         step.is_multiple_of(self.log) || step == end
     }
 
-    fn grid(&self, step: u64, end: u64) -> bool {
+    pub(super) fn grid(&self, step: u64, end: u64) -> bool {
         step.is_multiple_of(self.grid) || step == end
     }
 
-    fn checkpoint(&self, step: u64, end: u64) -> bool {
+    pub(super) fn checkpoint(&self, step: u64, end: u64) -> bool {
         step.is_multiple_of(self.checkpoint) || step == end
     }
 }
 
-/// A run at its beginning, fresh or taken up again.
-struct Run {
-    folder: Option<Folder>,
-    log: Option<Log>,
-    history: History,
-    /// The model's step when the run began, and when it will end.
-    first: u64,
-    end: u64,
-    /// The newest checkpoint of this run.
-    checkpoint: Option<PathBuf>,
-    /// What there is to say at the beginning, and what was noticed while training.
-    remarks: Vec<String>,
-    warnings: Vec<String>,
-    watch: Watch,
-}
-
-impl Run {
-    fn begin(training: &mut dyn Training, fit: &Fit, samples: BTreeMap<String, usize>) -> Result<Run> {
-        let names = training.metric_names();
-        let first = training.step_index();
-        let mut manifest = Manifest {
-            model: training.model_name().to_string(),
-            library: env!("CARGO_PKG_VERSION").to_string(),
-            seed: training.seed(),
-            batch: training.batch_size(),
-            first_step: first,
-            steps: fit.steps,
-            samples,
-        };
-        let mut run = Run {
-            folder: None,
-            log: None,
-            history: History { names: names.clone(), ..History::default() },
-            first,
-            end: first + fit.steps,
-            checkpoint: None,
-            remarks: Vec::new(),
-            warnings: Vec::new(),
-            watch: Watch::default(),
-        };
-        let Some(root) = &fit.folder else { return Ok(run) };
+/// The run at its beginning, fresh or taken up again.
+fn begin(training: &mut dyn Training, fit: &Fit, every: Intervals, samples: BTreeMap<String, usize>) -> Result<Session> {
+    let names = training.metric_names();
+    let first = training.step_index();
+    let mut manifest = Manifest {
+        model: training.model_name().to_string(),
+        library: env!("CARGO_PKG_VERSION").to_string(),
+        seed: training.seed(),
+        batch: training.batch_size(),
+        first_step: first,
+        steps: fit.steps,
+        samples,
+    };
+    let mut session = Session {
+        folder: None,
+        log: None,
+        history: History { names: names.clone(), ..History::default() },
+        events: Events::default(),
+        first,
+        end: first + fit.steps,
+        begun: first,
+        checkpoint: None,
+        keep: fit.keep,
+        every,
+        names,
+        warnings: Vec::new(),
+        watch: Watch::default(),
+        progress: Progress::Quiet,
+        started: Instant::now(),
+        unsaved: None,
+        unwritten: BTreeSet::new(),
+    };
+    let (mut remarks, mut warnings) = (Vec::new(), Vec::new());
+    if let Some(root) = &fit.folder {
+        let bytes = size(&training.snapshot()?);
         let resumed = if fit.resume { Folder::resume(root)? } else { None };
-        let folder = match resumed {
+        let (folder, event) = match resumed {
             Some(Resumed { folder, manifest: old, checkpoint, path, damaged }) => {
                 same_setting("seed", manifest.seed, old.seed)?;
                 same_setting("batch", manifest.batch as u64, old.batch as u64)?;
                 training.restore(&checkpoint)?;
-                run.warnings.extend(damaged.iter().map(|error| format!("passed over: {error}")));
+                warnings.extend(damaged.iter().map(|error| format!("passed over: {error}")));
                 if old.samples != manifest.samples {
                     let (then, now) = (&old.samples, &manifest.samples);
-                    run.warnings.push(format!(
+                    warnings.push(format!(
                         "the data have changed since the run began, so it will not be the same: samples were {then:?}, are {now:?}"
                     ));
                 }
-                run.remarks.push(format!("going on from {}", path.display()));
-                run.first = old.first_step;
-                run.end = old.first_step + fit.steps;
-                run.checkpoint = Some(path);
+                remarks.push(format!("going on from {}", path.display()));
+                session.first = old.first_step;
+                session.end = old.first_step + fit.steps;
+                session.begun = training.step_index();
+                session.checkpoint = Some(path);
                 manifest.first_step = old.first_step;
+                if session.begun < session.end {
+                    folder.check_room(bytes)?;
+                }
                 if old != manifest {
                     folder.describe(&manifest)?;
                 }
-                folder
+                (folder, Kind::Resumed)
             }
             None => {
-                let (folder, moved) = Folder::fresh(root, &manifest)?;
-                run.remarks.extend(moved.map(|moved| format!("the run that was there is now {}", moved.display())));
-                folder
+                let (folder, moved) = Folder::fresh(root, &manifest, bytes)?;
+                remarks.extend(moved.map(|moved| format!("the run that was there is now {}", moved.display())));
+                (folder, Kind::Began)
             }
         };
-        let (log, history) = Log::open(&folder.file("metrics.jsonl"), training.step_index(), &names)?;
-        (run.log, run.history, run.folder) = (Some(log), history, Some(folder));
-        Ok(run)
+        let (log, history) = Log::open(&folder.file("metrics.jsonl"), training.step_index(), &session.names)?;
+        session.events = Events::open(&folder.file("events.jsonl"))?;
+        session.events.add(session.begun, event, "")?;
+        (session.log, session.history, session.folder) = (Some(log), history, Some(folder));
     }
+    session.progress = Progress::new(session.begun, session.end, fit.quiet);
+    session.started = Instant::now();
+    remarks.iter().for_each(|remark| session.progress.say(remark));
+    for warning in warnings {
+        session.warn(session.begun, warning)?;
+    }
+    Ok(session)
+}
+
+/// About how many bytes a checkpoint takes on disk.
+fn size(checkpoint: &Checkpoint) -> u64 {
+    let bytes = |values: &Values| match values {
+        Values::F32(values) => 4 * values.len(),
+        Values::I32(values) => 4 * values.len(),
+        Values::U64(values) => 8 * values.len(),
+    };
+    checkpoint.arrays.values().map(|array| bytes(&array.values) as u64).sum()
 }
 
 /// Other batches or other noise would not be the same run.
@@ -185,121 +203,4 @@ fn same_setting(setting: &'static str, now: u64, then: u64) -> Result<()> {
     let message =
         format!("the run to resume has {then}, this model was built with {now}: build it with {then}, or do not resume");
     Err(Error::Setting { setting, message })
-}
-
-/// A run under way.
-struct Session {
-    run: Run,
-    names: Vec<String>,
-    every: Intervals,
-    started: Instant,
-    /// The model's step when this call began.
-    begun: u64,
-}
-
-impl Session {
-    /// Reads the values of the last step, and refuses to go on where they or the state are not finite.
-    fn log(&mut self, training: &mut dyn Training, step: u64, progress: &mut Progress) -> Result<()> {
-        let values = training.metrics()?;
-        let seconds = self.run.history.seconds + self.started.elapsed().as_secs_f64();
-        if let Some(log) = &mut self.run.log {
-            log.append(step, seconds, &self.names, &values)?;
-        }
-        progress.values(step, &self.names, &values);
-        let wrong = values.iter().position(|value| value.is_some_and(|value| !value.is_finite()));
-        if let Some(index) = wrong {
-            let (name, value) = (&self.names[index], values[index].unwrap_or(f32::NAN));
-            let what = if index < training.players() { "its objective" } else { "a metric" };
-            return Err(self.diverged(step, name.clone(), format!("{what} is {value}")));
-        }
-        let players = training.players().min(self.names.len());
-        let warnings = self.run.watch.objectives(&self.names[..players], &values);
-        self.warn(warnings, progress);
-        self.run.history.points.push((step, values));
-        self.check_state(training, step)
-    }
-
-    fn warn(&mut self, warnings: impl IntoIterator<Item = String>, progress: &Progress) {
-        for warning in warnings {
-            progress.say(&format!("warning: {warning}"));
-            self.run.warnings.push(warning);
-        }
-    }
-
-    fn check_state(&self, training: &dyn Training, step: u64) -> Result<()> {
-        match training.non_finite()? {
-            Some((name, value)) => Err(self.diverged_in(step, &name, value)),
-            None => Ok(()),
-        }
-    }
-
-    fn diverged_in(&self, step: u64, name: &str, value: f32) -> Error {
-        let owner = name.split('.').next().unwrap_or(name).to_string();
-        self.diverged(step, owner, format!("`{name}` holds {value}"))
-    }
-
-    fn diverged(&self, step: u64, player: String, what: String) -> Error {
-        Error::Diverged { step, player, what, checkpoint: self.run.checkpoint.clone() }
-    }
-
-    /// Writes a checkpoint, unless one of this step is there, and never one of a state that is not finite.
-    fn save(&mut self, training: &dyn Training) -> Result<()> {
-        let Some(folder) = &self.run.folder else { return Ok(()) };
-        let step = training.step_index();
-        let path = folder.checkpoint(step);
-        if self.run.checkpoint.as_ref() == Some(&path) || step == self.run.first {
-            return Ok(());
-        }
-        let checkpoint = training.snapshot()?;
-        if let Some((name, value)) = checkpoint.non_finite() {
-            return Err(self.diverged_in(step, name, value));
-        }
-        checkpoint.write(&path)?;
-        self.run.checkpoint = Some(path);
-        Ok(())
-    }
-
-    /// Draws the outputs that are pictures, and the curves so far.
-    fn draw(&mut self, training: &mut dyn Training, step: u64, progress: &Progress) -> Result<()> {
-        let Some(folder) = self.run.folder.clone() else { return Ok(()) };
-        for (output, samples) in training.fixed_samples()? {
-            let warning = self.run.watch.samples(&output, &samples);
-            self.warn(warning, progress);
-            if picture::is_pictures(samples.shape()) {
-                samples.save_grid(folder.grid(&output, step))?;
-            }
-        }
-        self.curves(training)
-    }
-
-    fn curves(&self, training: &dyn Training) -> Result<()> {
-        let Some(folder) = &self.run.folder else { return Ok(()) };
-        let (players, all) = (training.players().min(self.names.len()), self.names.len());
-        let name = training.model_name();
-        curves::draw(&self.run.history, 0..players, &format!("{name}: objectives"), &folder.file("losses.png"))?;
-        curves::draw(&self.run.history, players..all, &format!("{name}: metrics"), &folder.file("metrics.png"))
-    }
-
-    fn goodbye(&self, step: u64) -> String {
-        match &self.run.checkpoint {
-            Some(path) => format!("stopped after step {step}; saved {}: `.resume()` goes on from there", path.display()),
-            None => format!("stopped after step {step}; nothing was saved, for want of `.into_dir(…)`"),
-        }
-    }
-
-    fn report(self, step: u64, interrupted: bool) -> Report {
-        let values = self.run.history.points.last().map(|(_, values)| values.clone());
-        let values = values.unwrap_or_else(|| vec![None; self.names.len()]);
-        let steps = step.saturating_sub(self.begun);
-        Report {
-            step,
-            steps,
-            metrics: self.names.into_iter().zip(values).collect(),
-            interrupted,
-            steps_per_second: steps as f64 / self.started.elapsed().as_secs_f64().max(1e-9),
-            folder: self.run.folder.map(|folder| folder.root().to_path_buf()),
-            checkpoint: self.run.checkpoint,
-            warnings: self.run.warnings,
-        }
-    }
 }
