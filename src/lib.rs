@@ -6,8 +6,8 @@
 pub use saddlepoint_compiler as compiler;
 pub use saddlepoint_macros::gan;
 pub use saddlepoint_runtime::{
-    Array, Classes, Column, ColumnSpec, Columns, Config, Device, Error, Fit, InMemory, Kind, Model, Report, Result, Rows,
-    Source, Tensor, data,
+    Array, Classes, Column, ColumnSpec, Columns, Config, Device, Error, Fit, InMemory, Kind, Model, NetDef, Report, Result,
+    Rows, Source, Tensor, data,
 };
 
 /// Everything that a model and its training need.
@@ -21,7 +21,7 @@ pub mod prelude {
 pub mod __private {
     pub use saddlepoint_compiler::ir::Expr;
     pub use saddlepoint_compiler::lower::RustFunction;
-    pub use saddlepoint_runtime::{Engine, FromArray, ModelSource, Open};
+    pub use saddlepoint_runtime::{Engine, FromArray, ModelSource, Statics};
 }
 
 /// The front page, compiled like any other test.

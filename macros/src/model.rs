@@ -19,6 +19,7 @@ pub fn expand_model(tokens: TokenStream) -> TokenStream {
         attributes: parsed.attributes,
         outer: parsed.outer,
         functions: parsed.functions,
+        externs: parsed.externs,
         diagnostics: &diagnostics,
     })
 }

@@ -1,5 +1,6 @@
 //! How a model is built: [`Config`].
 
+use crate::engine::{Donors, Model};
 use crate::error::{Error, Result};
 
 /// Where a model runs.
@@ -19,11 +20,12 @@ pub struct Config {
     device: Device,
     workers: Option<usize>,
     horizon: Option<u64>,
+    donors: Donors,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { batch: 64, seed: 0, device: Device::Cpu, workers: None, horizon: None }
+        Config { batch: 64, seed: 0, device: Device::Cpu, workers: None, horizon: None, donors: Donors::default() }
     }
 }
 
@@ -61,6 +63,19 @@ impl Config {
     pub fn horizon(mut self, steps: u64) -> Config {
         self.horizon = Some(steps);
         self
+    }
+
+    /// Gives the nets of a trained model to the `extern net`s that name them: their parameters, running statistics and, for
+    /// nets with `#[ema]`, the averages in place of the parameters, as they are now. Of several models of one type the one
+    /// given last counts.
+    pub fn give(mut self, model: &impl Model) -> Config {
+        self.donors.add(model.engine());
+        self
+    }
+
+    /// The models given.
+    pub(crate) fn donors(&self) -> &Donors {
+        &self.donors
     }
 
     /// Samples a batch.

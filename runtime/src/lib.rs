@@ -20,7 +20,7 @@ mod tensor;
 pub use array::{Array, Column, Kind};
 pub use checkpoint::{Checkpoint, Stored, Values};
 pub use config::{Config, Device};
-pub use engine::{Engine, FromArray, Model, ModelSource, Open};
+pub use engine::{Engine, FromArray, Model, ModelSource, NetDef, Statics};
 pub use error::{Error, Result};
 pub use fit::{Fit, Report, Training, drive};
 pub use source::loader::{FieldSpec, GroupSpec, Loader};

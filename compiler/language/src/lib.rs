@@ -12,6 +12,7 @@ mod code;
 mod diagnostic;
 mod evaluate;
 pub mod function;
+mod link;
 mod resolve;
 mod signature;
 pub mod target;
@@ -22,6 +23,7 @@ pub use code::{decode, encode};
 pub use diagnostic::Diagnostic;
 pub use evaluate::{Evaluation, Mode};
 pub use function::{DivergencePart, Function};
+pub use link::{Linked, Origin, link};
 pub use resolve::{
     Attributes, Const, Field, Given, Group, Hyper, Init, Latent, Net, Optimiser, OptimiserSpec, Output, Phase, Player,
     Resolved, Train, Type, Updated, check,

@@ -31,6 +31,8 @@ pub struct Expansion<'a> {
     pub outer: Vec<TokenStream>,
     /// Path and number of operands of each Rust function of [`Model::functions`].
     pub functions: Vec<(TokenStream, usize)>,
+    /// Path of each extern net, in order.
+    pub externs: Vec<TokenStream>,
     /// What is wrong with the model.
     pub diagnostics: &'a [Diagnostic],
 }
@@ -71,6 +73,7 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
     let model = &names.model;
     let (batch, player, net, metrics) = (&names.batch, &names.player, &names.net, &names.metrics);
     let source = source(e);
+    let nets = nets(e);
     quote! {
         #(#errors)*
         #structure
@@ -78,6 +81,7 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
         #players
         #[allow(non_snake_case, clippy::all)]
         impl #model {
+            #nets
             #build
             #training
             #outputs
@@ -88,6 +92,7 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
             type Net = #net;
             type Metrics = #metrics;
             #source
+            fn net_index(net: #net) -> usize { net as usize }
             fn engine(&self) -> &::saddlepoint::__private::Engine { &self.engine }
             fn engine_mut(&mut self) -> &mut ::saddlepoint::__private::Engine { &mut self.engine }
         }
@@ -137,6 +142,24 @@ fn build(e: &Expansion<'_>, names: &Names) -> TokenStream {
             _ => quote! { consts.#field as f64 },
         }
     });
+    quote! {
+        /// Compiles the model: one program for each player's turn and each output.
+        ///
+        /// # Errors
+        /// What open constants and Rust functions decide against the model, with file, line and column.
+        pub fn build(#parameter config: ::saddlepoint::Config) -> ::saddlepoint::Result<Self> {
+            let consts: &[f64] = &[#(#values),*];
+            let source = <Self as ::saddlepoint::Model>::source();
+            ::core::result::Result::Ok(Self { engine: ::saddlepoint::__private::Engine::build(source, consts, config)? })
+        }
+    }
+}
+
+/// The model's text, where the engine and tests find it, with what it names of the Rust code around it.
+fn source(e: &Expansion<'_>) -> TokenStream {
+    let (name, tree) = (&e.model.name.text, encode(e.model));
+    // Without a sound model there is nothing to carry, and its text might be long.
+    let tree = if e.diagnostics.is_empty() { tree } else { String::new() };
     let outer = e.outer.iter().map(|tokens| quote! { (#tokens) as f64 });
     let functions = e.functions.iter().map(|(path, operands)| {
         let operands = (0..*operands).map(|i| quote! { operands[#i].clone() });
@@ -144,33 +167,39 @@ fn build(e: &Expansion<'_>, names: &Names) -> TokenStream {
             ::std::boxed::Box::new(|operands: &[::saddlepoint::__private::Expr]| #path(#(#operands),*))
         }
     });
+    let externs = &e.externs;
     quote! {
-        /// Compiles the model: one program for each player's turn and each output.
-        ///
-        /// # Errors
-        /// What open constants and Rust functions decide against the model, with file, line and column.
-        pub fn build(#parameter config: ::saddlepoint::Config) -> ::saddlepoint::Result<Self> {
-            let open = ::saddlepoint::__private::Open {
-                consts: ::std::vec![#(#values),*],
-                outer: ::std::vec![#(#outer),*],
-                functions: ::std::vec![#(#functions),*],
+        fn source() -> &'static ::saddlepoint::__private::ModelSource {
+            fn statics() -> ::saddlepoint::__private::Statics {
+                ::saddlepoint::__private::Statics {
+                    outer: ::std::vec![#(#outer),*],
+                    functions: ::std::vec![#(#functions),*],
+                }
+            }
+            static SOURCE: ::saddlepoint::__private::ModelSource = ::saddlepoint::__private::ModelSource {
+                name: #name,
+                file: ::core::file!(),
+                tree: #tree,
+                externs: &[#(#externs),*],
+                statics,
             };
-            let source = <Self as ::saddlepoint::Model>::source();
-            ::core::result::Result::Ok(Self { engine: ::saddlepoint::__private::Engine::build(source, open, config)? })
+            &SOURCE
         }
     }
 }
 
-/// The model's text, where the engine and tests find it.
-fn source(e: &Expansion<'_>) -> TokenStream {
-    let (name, tree) = (&e.model.name.text, encode(e.model));
-    // Without a sound model there is nothing to carry, and its text might be long.
-    let tree = if e.diagnostics.is_empty() { tree } else { String::new() };
-    quote! {
-        fn source() -> &'static ::saddlepoint::__private::ModelSource {
-            static SOURCE: ::saddlepoint::__private::ModelSource =
-                ::saddlepoint::__private::ModelSource { name: #name, file: ::core::file!(), tree: #tree };
-            &SOURCE
+/// Every net as an associated constant, for extern nets of other models.
+fn nets(e: &Expansion<'_>) -> TokenStream {
+    let one = e.model.nets.iter().map(|net| {
+        // The variant of the enumeration carries the user's span.
+        let (constant, text) = (ident(&net.name.text, Span::call_site()), &net.name.text);
+        let doc = format!("The net `{text}`, for `extern net` in other models.");
+        quote! {
+            #[doc = #doc]
+            #[allow(dead_code, non_upper_case_globals)]
+            pub const #constant: ::saddlepoint::NetDef =
+                ::saddlepoint::NetDef::new(<Self as ::saddlepoint::Model>::source, #text);
         }
-    }
+    });
+    quote! { #(#one)* }
 }

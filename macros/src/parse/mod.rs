@@ -25,6 +25,8 @@ pub struct Parsed {
     pub outer: Vec<TokenStream>,
     /// Path and number of operands of each entry of [`Model::functions`].
     pub functions: Vec<(TokenStream, usize)>,
+    /// Path of each extern net, in order.
+    pub externs: Vec<TokenStream>,
     /// What could not be read.
     pub diagnostics: Vec<Diagnostic>,
 }

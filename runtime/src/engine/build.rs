@@ -1,6 +1,7 @@
 //! From the model's text to compiled programs and initial states.
 
 use super::feed::{Feed, feeds};
+use super::link::{NetDef, fill, link_externs};
 use super::{Engine, Program, Turn};
 use crate::array::Kind;
 use crate::config::Config;
@@ -13,7 +14,7 @@ use rand_distr::{Distribution, StandardNormal};
 use saddlepoint_compiler::ir::{DType, Graph};
 use saddlepoint_compiler::lower::{self, Init, Kind as StateKind, RustFunction, States};
 use saddlepoint_compiler::rewrite;
-use saddlepoint_language::{Diagnostic, Element, Given, Resolved, TensorType, decode};
+use saddlepoint_language::{Diagnostic, Element, Given, Model, Resolved, TensorType, decode};
 
 /// A model as `gan!` writes it into the user's crate.
 pub struct ModelSource {
@@ -23,13 +24,14 @@ pub struct ModelSource {
     pub file: &'static str,
     /// Its tree as text, with the line and column of everything in it.
     pub tree: &'static str,
+    /// Where the bodies of its extern nets are, in the model's order.
+    pub externs: &'static [NetDef],
+    /// What its text names of the Rust code around it.
+    pub statics: fn() -> Statics,
 }
 
-/// What a model leaves open until it is built.
-#[derive(Default)]
-pub struct Open {
-    /// Constants without value, in the model's order; bools as 0 and 1.
-    pub consts: Vec<f64>,
+/// Values and functions of the Rust code around a model.
+pub struct Statics {
     /// Rust constants that dimensions name, in the order of the model's table.
     pub outer: Vec<f64>,
     /// Rust functions that the model calls, in the order of its table.
@@ -41,32 +43,29 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Model`] with the place in the user's source; [`Error::Setting`], [`Error::Device`].
-    pub fn build(source: &'static ModelSource, open: Open, config: Config) -> Result<Engine> {
+    pub fn build(source: &'static ModelSource, consts: &[f64], config: Config) -> Result<Engine> {
         config.check()?;
-        let model = decode(source.tree).map_err(|e| Error::device(format!("the expansion of gan! is damaged: {e}")))?;
-        let locate = |d: &Diagnostic| {
-            let place = model.place(d.site);
-            let (line, column) = (place.line, place.column);
-            Error::Model { file: source.file.to_string(), line, column, message: d.message.clone() }
-        };
-        let given = Given { consts: &open.consts, outer: &open.outer };
-        let resolved = Resolved::new(&model, &given).map_err(|all| match all.first() {
-            Some(first) => locate(first),
-            None => Error::device("the model does not resolve"),
+        let mut model = decode(source.tree).map_err(|e| Error::device(format!("the expansion of gan! is damaged: {e}")))?;
+        let Statics { outer, mut functions } = (source.statics)();
+        let given = Given { consts, outer: &outer };
+        let filled = link_externs(&mut model, &given, source, config.donors(), &mut functions, &|model, all| {
+            refuse(source, model, &all)
         })?;
-        let place = |d: &Diagnostic| match locate(d) {
+        let resolved = Resolved::new(&model, &given).map_err(|all| refuse(source, &model, &all))?;
+        let place = |d: &Diagnostic| match locate(source, &model, d) {
             Error::Model { file, line, column, message } => {
                 saddlepoint_compiler::Error::Model { file, line, column, message }
             }
             other => saddlepoint_compiler::Error::ir(other.to_string()),
         };
-        let programs = lower::lower(&resolved, &open.functions, config.batch_size(), &place)?;
+        let programs = lower::lower(&resolved, &functions, config.batch_size(), &place)?;
         let device = CpuDevice::new(config.worker_count())?;
         let mut store = StateStore::new();
         for (name, spec) in &programs.states {
             store.declare(name, &spec.ty)?;
         }
         initialise(&mut store, &programs.states, config.seed_value())?;
+        fill(&mut store, &programs.states, &filled)?;
         let compile = |name: String, graph: Graph, output: Option<usize>| -> Result<Program> {
             let feeds = feeds(&graph, &resolved, output)?;
             let (graph, report) = rewrite::optimise(&graph, &rewrite::Options::default())?;
@@ -87,6 +86,7 @@ impl Engine {
         let groups = resolved.groups.iter().map(group_spec).collect::<Result<Vec<_>>>()?;
         Ok(Engine {
             name: source.name,
+            source,
             fingerprint: fingerprint(&programs.states),
             overrides: vec![None; resolved.hypers.len()],
             losses: vec![None; resolved.players.len()],
@@ -112,6 +112,21 @@ impl Engine {
         let wanted = Feed::Data { group, field };
         let moving = self.turns.iter().enumerate().filter(|(t, _)| self.moves(*t)).map(|(_, t)| &t.program);
         moving.chain(&self.metrics).any(|program| program.feeds.contains(&wanted))
+    }
+}
+
+/// An error of the model at its place in the user's source.
+fn locate(source: &ModelSource, model: &Model, diagnostic: &Diagnostic) -> Error {
+    let place = model.place(diagnostic.site);
+    let (line, column) = (place.line, place.column);
+    Error::Model { file: source.file.to_string(), line, column, message: diagnostic.message.clone() }
+}
+
+/// What the language says against a model.
+fn refuse(source: &ModelSource, model: &Model, all: &[Diagnostic]) -> Error {
+    match all.first() {
+        Some(first) => locate(source, model, first),
+        None => Error::device("the model does not resolve"),
     }
 }
 

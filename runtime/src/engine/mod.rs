@@ -7,11 +7,14 @@
 mod build;
 mod checkpoint;
 mod feed;
+mod link;
 mod model;
 mod outputs;
 mod training;
 
-pub use build::{ModelSource, Open};
+pub use build::{ModelSource, Statics};
+pub(crate) use link::Donors;
+pub use link::NetDef;
 pub use model::Model;
 pub use outputs::FromArray;
 
@@ -45,6 +48,7 @@ struct Turn {
 /// A model, built.
 pub struct Engine {
     name: &'static str,
+    source: &'static ModelSource,
     fingerprint: u64,
     resolved: Resolved,
     config: Config,

@@ -21,6 +21,10 @@ pub trait Model {
     #[doc(hidden)]
     fn source() -> &'static ModelSource;
 
+    /// The place of a net among the model's.
+    #[doc(hidden)]
+    fn net_index(net: Self::Net) -> usize;
+
     /// The engine behind it.
     #[doc(hidden)]
     fn engine(&self) -> &Engine;
@@ -59,6 +63,15 @@ pub trait Model {
     /// [`crate::Error::Data`] when there is none of this name or it has another shape.
     fn set_parameter(&mut self, name: &str, value: &Tensor) -> Result<()> {
         self.engine_mut().set_state(name, value)
+    }
+
+    /// Takes over the parameters and running statistics of a net of another model with the same layers; of a net with `#[ema]`
+    /// its average, as outputs do. Optimiser states stay as they are.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] naming what differs; nothing is changed then.
+    fn copy_net<M: Model>(&mut self, net: Self::Net, other: &M, other_net: M::Net) -> Result<()> {
+        self.engine_mut().copy_net(Self::net_index(net), other.engine(), M::net_index(other_net))
     }
 
     /// What the compiler made of it: per program and stage nodes, FLOPs, bytes, kernels and memory.

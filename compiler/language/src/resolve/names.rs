@@ -142,7 +142,7 @@ impl Names {
     }
 }
 
-/// Outputs, hypers and latents become methods of the model.
+/// Outputs, hypers and latents become methods of the model, and nets its constants.
 fn methods(model: &Model, report: &mut impl FnMut(&Name, String)) {
     let mut taken: Vec<String> = METHODS.iter().map(|name| name.to_string()).collect();
     let outputs = model.outputs.iter().map(|output| (&output.name, false));
@@ -165,6 +165,12 @@ fn methods(model: &Model, report: &mut impl FnMut(&Name, String)) {
                 );
             }
             taken.push(method);
+        }
+    }
+    for net in &model.nets {
+        if taken.contains(&net.name.text) {
+            let message = "becomes a constant of the model, which has a method of this name already; rename it";
+            report(&net.name, format!("the net `{}` {message}", net.name.text));
         }
     }
 }

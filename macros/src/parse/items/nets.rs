@@ -40,7 +40,8 @@ impl Parser {
                 end_of(input)?;
                 Ok(path)
             };
-            read.parse2(rest)?;
+            let path = read.parse2(rest)?;
+            self.parsed.externs.push(quote::quote!(#path));
             None
         } else {
             Some(self.block_tokens(rest))
