@@ -7,12 +7,12 @@ pub use saddlepoint_compiler as compiler;
 pub use saddlepoint_macros::gan;
 pub use saddlepoint_runtime::{
     Array, Classes, Column, ColumnSpec, Columns, Config, Device, Error, Fit, InMemory, Kind, Model, NetDef, Report, Result,
-    Rows, Source, Tensor, data,
+    Rows, Source, Tensor, TorchNames, data,
 };
 
 /// Everything that a model and its training need.
 pub mod prelude {
-    pub use crate::{Classes, Config, Fit, Model, Report, Rows, Source, Tensor, data, gan};
+    pub use crate::{Classes, Config, Fit, Model, Report, Rows, Source, Tensor, TorchNames, data, gan};
     pub use saddlepoint_compiler::ir::Expr;
 }
 

@@ -19,8 +19,15 @@ use crate::files::write_atomically;
 
 /// The version of the layout of checkpoints that this library writes.
 const FORMAT: u32 = 1;
-const METADATA: &str = "saddlepoint";
+/// The entry of the metadata by which a checkpoint is known.
+pub(crate) const METADATA: &str = "saddlepoint";
 const CHECKSUM: &str = "checksum";
+/// What errors call a checkpoint that came from no file.
+const IN_MEMORY: &str = "(in memory)";
+/// What names of optimisers' states begin with.
+const OPTIMISER: &str = "optimiser.";
+/// How many differences a refusal lists.
+const LISTED: usize = 4;
 
 /// A named array as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +148,16 @@ impl Checkpoint {
         write_atomically(path, &self.encode().map_err(|message| Error::checkpoint(path, message))?)
     }
 
+    /// The bytes that [`Checkpoint::write`] writes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.encode().map_err(|message| self.refuse(message))
+    }
+
+    /// Reads what [`Checkpoint::to_bytes`] gave, with every check of [`Checkpoint::read`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint> {
+        Checkpoint::decode(bytes).map_err(|message| Error::checkpoint(IN_MEMORY, message))
+    }
+
     /// Reads a file whole and checks it: length, checksum, header, and that it is a checkpoint of this library.
     pub fn read(path: impl AsRef<Path>) -> Result<Checkpoint> {
         let path = path.as_ref();
@@ -152,38 +169,63 @@ impl Checkpoint {
 
     /// An error about this checkpoint, with the file it came from.
     pub fn refuse(&self, message: impl Into<String>) -> Error {
-        let origin = if self.origin.as_os_str().is_empty() { Path::new("(in memory)") } else { &self.origin };
+        let origin = if self.origin.as_os_str().is_empty() { Path::new(IN_MEMORY) } else { &self.origin };
         Error::checkpoint(origin, message)
     }
 
-    /// Refuses a checkpoint of another model, or of another version of this one.
-    pub fn check_model(&self, model: &str, fingerprint: u64) -> Result<()> {
-        if self.model != model {
-            return Err(self.refuse(format!("it holds the model `{}`, not `{model}`", self.model)));
+    /// Refuses a checkpoint of another model.
+    pub fn check_model(&self, model: &str) -> Result<()> {
+        match self.model == model {
+            true => Ok(()),
+            false => Err(self.refuse(format!("it holds the model `{}`, not `{model}`", self.model))),
         }
-        if self.fingerprint != fingerprint {
-            return Err(self.refuse(format!(
-                "it was written by another version of the model `{model}`: a net, a player, a constant or the batch size has \
-                 changed since"
-            )));
-        }
-        Ok(())
     }
 
-    /// Refuses a checkpoint whose arrays are not exactly these, by name, shape and element type. Call it before taking any.
+    /// Refuses a checkpoint of another version of the model; [`Checkpoint::check_arrays`] before it can say what differs.
+    pub fn check_version(&self, fingerprint: u64) -> Result<()> {
+        match self.fingerprint == fingerprint {
+            true => Ok(()),
+            false => Err(self.refuse(format!("it was written by another version of the model `{}`", self.model))),
+        }
+    }
+
+    /// Refuses a checkpoint whose arrays are not exactly these, by name, shape and element type, and says which differ. Call
+    /// it before taking any.
     pub fn check_arrays(&self, expected: &BTreeMap<String, Stored>) -> Result<()> {
+        let mut differences = Vec::new();
         for (name, array) in expected {
+            let wanted = array.describe();
             match self.arrays.get(name) {
-                None => return Err(self.refuse(format!("the array `{name}` is missing"))),
-                Some(found) if found.describe() != array.describe() => {
-                    let (expected, found) = (array.describe(), found.describe());
-                    return Err(self.refuse(format!("the array `{name}` is {found}, the model needs {expected}")));
+                None => differences.push((name, format!("`{name}` {wanted} of the model is not in it"))),
+                Some(found) if found.describe() != wanted => {
+                    differences.push((name, format!("`{name}` is {} in it, {wanted} in the model", found.describe())));
                 }
                 Some(_) => {}
             }
         }
-        match self.arrays.keys().find(|name| !expected.contains_key(*name)) {
-            Some(name) => Err(self.refuse(format!("the array `{name}` is none of the model's"))),
+        for (name, array) in self.arrays.iter().filter(|(name, _)| !expected.contains_key(*name)) {
+            differences.push((name, format!("it has `{name}` {}, the model does not", array.describe())));
+        }
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let optimiser = |name: &String| name.starts_with(OPTIMISER);
+        let what = match differences.iter().all(|(name, _)| optimiser(name)) {
+            true => "it was trained with another optimiser, or other players",
+            false => "it is of other nets",
+        };
+        // What a net is made of explains the optimiser's states of it, not the other way round.
+        differences.sort_by_key(|(name, _)| optimiser(name));
+        let more = differences.len().saturating_sub(LISTED);
+        let mut list: Vec<String> = differences.into_iter().take(LISTED).map(|(_, text)| text).collect();
+        list.extend((more > 0).then(|| format!("{more} more")));
+        Err(self.refuse(format!("{what}: {}", list.join("; "))))
+    }
+
+    /// Refuses a checkpoint with a number that is not finite: nothing good can come of it.
+    pub fn check_finite(&self) -> Result<()> {
+        match self.non_finite() {
+            Some((name, value)) => Err(self.refuse(format!("`{name}` holds {value} in it: use an older one"))),
             None => Ok(()),
         }
     }
@@ -288,7 +330,7 @@ impl Checkpoint {
 }
 
 fn foreign(reason: &str) -> String {
-    format!("this is not a checkpoint of saddlepoint's: {reason}")
+    format!("this is not a checkpoint of saddlepoint's: {reason} (a PyTorch state dict is read by `load_torch`)")
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -398,6 +440,22 @@ mod tests {
     }
 
     #[test]
+    fn the_seeds_of_fuzzing_are_read_or_refused() {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/checkpoint");
+        let mut names = Vec::new();
+        for seed in fs::read_dir(seeds).unwrap() {
+            let path = seed.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            let read = (Checkpoint::from_bytes(&bytes).is_ok(), crate::torch::StateDict::from_bytes(&bytes).is_ok());
+            names.push((path.file_name().unwrap().to_string_lossy().into_owned(), read));
+        }
+        names.sort();
+        let readable: Vec<_> = names.iter().filter(|(_, read)| *read != (false, false)).collect();
+        assert_eq!(readable, [&("state-dict".to_string(), (false, true)), &("whole".to_string(), (true, false))]);
+        assert!(names.len() > readable.len());
+    }
+
+    #[test]
     fn another_format_says_which() {
         let bytes = sample().encode().unwrap();
         let from = b"\\\"format\\\":1,";
@@ -412,19 +470,26 @@ mod tests {
     fn a_checkpoint_that_does_not_fit_the_model_says_where() {
         let checkpoint = sample();
         let message = |result: Result<()>| result.unwrap_err().to_string();
-        assert!(checkpoint.check_model("Dcgan", 0xfeed_beef_0123_4567).is_ok());
-        assert!(message(checkpoint.check_model("Star", 0xfeed_beef_0123_4567)).contains("the model `Dcgan`, not `Star`"));
-        assert!(message(checkpoint.check_model("Dcgan", 1)).contains("another version"));
+        assert!(checkpoint.check_model("Dcgan").is_ok() && checkpoint.check_version(0xfeed_beef_0123_4567).is_ok());
+        assert!(message(checkpoint.check_model("Star")).contains("the model `Dcgan`, not `Star`"));
+        assert!(message(checkpoint.check_version(1)).contains("another version"));
         assert!(checkpoint.check_arrays(&sample().arrays).is_ok());
         let mut expected = sample().arrays;
         expected.insert("G.dense_0.weight".into(), Stored::f32([3, 2], vec![0.0; 6]));
         let text = message(checkpoint.check_arrays(&expected));
         assert!(text.contains("f32[2, 3]") && text.contains("f32[3, 2]") && text.contains("G.dense_0.weight"), "{text}");
         expected.remove("G.dense_0.weight");
-        assert!(message(checkpoint.check_arrays(&expected)).contains("`G.dense_0.weight` is none of the model's"));
+        assert!(
+            message(checkpoint.check_arrays(&expected)).contains("it has `G.dense_0.weight` f32[2, 3], the model does not")
+        );
         expected = sample().arrays;
-        expected.insert("D.bias".into(), Stored::f32([1], vec![0.0]));
-        assert!(message(checkpoint.check_arrays(&expected)).contains("`D.bias` is missing"));
+        expected.insert("optimiser.D.m.D.bias".into(), Stored::f32([1], vec![0.0]));
+        let text = message(checkpoint.check_arrays(&expected));
+        assert!(text.contains("another optimiser") && text.contains("`optimiser.D.m.D.bias` f32[1]"), "{text}");
+        (0..9).for_each(|i| drop(expected.insert(format!("z.{i}"), Stored::f32([1], vec![0.0]))));
+        // The nets come before the optimisers, and a list has an end.
+        let text = message(checkpoint.check_arrays(&expected));
+        assert!(text.contains("other nets: `z.0`") && text.ends_with("; 6 more"), "{text}");
         assert_eq!(checkpoint.counter("steps").unwrap(), u64::MAX - 1);
         assert!(checkpoint.numbers("steps", &[]).is_err() && checkpoint.counter("latent.class").is_err());
     }
@@ -449,6 +514,7 @@ mod tests {
         assert_eq!(checkpoint.non_finite(), None);
         checkpoint.arrays.insert("D.weight".into(), Stored::f32([2], vec![1.0, f32::NEG_INFINITY]));
         assert_eq!(checkpoint.non_finite(), Some(("D.weight", f32::NEG_INFINITY)));
+        assert!(sample().check_finite().is_ok() && checkpoint.check_finite().is_err());
     }
 
     proptest::proptest! {

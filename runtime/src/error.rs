@@ -63,6 +63,15 @@ pub enum Error {
         message: String,
     },
 
+    /// A PyTorch state dict that is none, or does not fit the net.
+    #[error("state dict {}: {message}", path.display())]
+    StateDict {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        message: String,
+    },
+
     /// The operating system refused to read or write.
     #[error("{}: {source}", path.display())]
     Io {

@@ -16,6 +16,7 @@ mod picture;
 mod source;
 pub mod streams;
 mod tensor;
+mod torch;
 
 pub use array::{Array, Column, Kind};
 pub use checkpoint::{Checkpoint, Stored, Values};
@@ -26,3 +27,4 @@ pub use fit::{Fit, Report, Training, drive};
 pub use source::loader::{FieldSpec, GroupSpec, Loader};
 pub use source::{ColumnSpec, Columns, InMemory, Repeated, Source};
 pub use tensor::{Classes, Rows, Tensor};
+pub use torch::{StateDict, TorchNames};

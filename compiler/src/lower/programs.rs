@@ -209,11 +209,17 @@ impl Lowering<'_> {
 
 /// Closes a program and adds its states to the model's.
 fn finish(target: GraphTarget<'_>, states: &mut States) -> Result<Graph> {
+    let before = states.len();
     for (name, spec) in target.states() {
-        if let Some(known) = states.get(name).filter(|known| known.ty != spec.ty) {
-            return Err(Error::ir(format!("{name} is {} in one program and {} in another", known.ty, spec.ty)));
+        match states.get(name) {
+            Some(known) if known.ty != spec.ty => {
+                return Err(Error::ir(format!("{name} is {} in one program and {} in another", known.ty, spec.ty)));
+            }
+            Some(_) => {}
+            None => {
+                states.insert(name.clone(), StateSpec { order: before + spec.order, ..spec.clone() });
+            }
         }
-        states.insert(name.clone(), spec.clone());
     }
     target.builder().clone().finish()
 }

@@ -65,6 +65,8 @@ pub struct StateSpec {
     pub init: Init,
     /// What it is.
     pub kind: Kind,
+    /// Grows with the first use: the layers of a net follow each other as they are executed.
+    pub order: usize,
 }
 
 /// The states of a model by name, in the names' order.

@@ -79,17 +79,16 @@ impl<'r> GraphTarget<'r> {
     /// A parameter of a layer; the average of it where outputs are to use one.
     pub fn parameter(&mut self, layer: &Layer, part: &str, shape: &[usize], init: Init) -> Expr {
         let name = format!("{}.{part}", layer.name);
-        let spec = StateSpec { ty: Type::f32(shape), init, kind: Kind::Parameter { net: layer.net } };
         let init = match (self.resolved.nets[layer.net].attributes.init, part) {
             // Scales of normalisations and slopes start as constants and stay so.
-            (Some(given), "weight") if !matches!(spec.init, Init::Constant(_)) => match given {
+            (Some(given), "weight") if !matches!(init, Init::Constant(_)) => match given {
                 GivenInit::Normal { deviation } => Init::Normal { deviation: deviation as f32 },
                 GivenInit::Uniform { low, high } => Init::Uniform { low: low as f32, high: high as f32 },
                 GivenInit::Zeros => Init::Constant(0.0),
             },
-            _ => spec.init,
+            _ => init,
         };
-        self.states.insert(name.clone(), StateSpec { init, ..spec });
+        self.declare(&name, shape, init, Kind::Parameter { net: layer.net });
         if self.averaged && self.resolved.nets[layer.net].attributes.ema.is_some() {
             return self.average(&name, shape);
         }
@@ -100,7 +99,7 @@ impl<'r> GraphTarget<'r> {
     pub fn average(&mut self, parameter: &str, shape: &[usize]) -> Expr {
         let name = format!("{parameter}.average");
         let kind = Kind::Average { of: parameter.to_string() };
-        self.states.insert(name.clone(), StateSpec { ty: Type::f32(shape), init: Init::CopyOf, kind });
+        self.declare(&name, shape, Init::CopyOf, kind);
         self.builder.state(&name, Type::f32(shape))
     }
 
@@ -108,7 +107,7 @@ impl<'r> GraphTarget<'r> {
     pub fn statistic(&mut self, layer: &Layer, part: &str, shape: &[usize], start: f32) -> Expr {
         let name = format!("{}.{part}", layer.name);
         let kind = Kind::Statistic { net: layer.net };
-        self.states.insert(name.clone(), StateSpec { ty: Type::f32(shape), init: Init::Constant(start), kind });
+        self.declare(&name, shape, Init::Constant(start), kind);
         let read = self.builder.state(&name, Type::f32(shape));
         self.moved.get(&name).cloned().unwrap_or(read)
     }
@@ -131,8 +130,13 @@ impl<'r> GraphTarget<'r> {
     pub fn memory(&mut self, player: usize, part: &str, shape: &[usize]) -> Expr {
         let name = memory_name(self.player_name(player), part);
         let kind = Kind::Optimiser { player };
-        self.states.insert(name.clone(), StateSpec { ty: Type::f32(shape), init: Init::Constant(0.0), kind });
+        self.declare(&name, shape, Init::Constant(0.0), kind);
         self.builder.state(&name, Type::f32(shape))
+    }
+
+    fn declare(&mut self, name: &str, shape: &[usize], init: Init, kind: Kind) {
+        let order = self.states.get(name).map_or(self.states.len(), |known| known.order);
+        self.states.insert(name.to_string(), StateSpec { ty: Type::f32(shape), init, kind, order });
     }
 
     /// Makes `value` the next value of a state.

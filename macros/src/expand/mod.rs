@@ -72,6 +72,8 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
     let outputs = outputs::methods(e);
     let model = &names.model;
     let (batch, player, net, metrics) = (&names.batch, &names.player, &names.net, &names.metrics);
+    // An enumeration without variants has no value, and no cast.
+    let net_index = if e.model.nets.is_empty() { quote!(match net {}) } else { quote!(net as usize) };
     let source = source(e);
     let nets = nets(e);
     quote! {
@@ -92,7 +94,7 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
             type Net = #net;
             type Metrics = #metrics;
             #source
-            fn net_index(net: #net) -> usize { net as usize }
+            fn net_index(net: #net) -> usize { #net_index }
             fn engine(&self) -> &::saddlepoint::__private::Engine { &self.engine }
             fn engine_mut(&mut self) -> &mut ::saddlepoint::__private::Engine { &mut self.engine }
         }

@@ -6,13 +6,17 @@ use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 use saddlepoint_compiler::ir::DType;
 use saddlepoint_compiler::lower::Kind;
+use saddlepoint_language::Updated;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Names of what a checkpoint holds besides the states.
 const INNER: &str = "counter.inner";
 const CALLS: &str = "counter.calls";
 const HORIZON: &str = "horizon";
 const PHASE: &str = "phase";
+/// More than any training makes, and few enough to count on from.
+const MOST_STEPS: u64 = 1 << 48;
 
 impl Engine {
     /// Everything needed to go on to the same bits.
@@ -34,10 +38,22 @@ impl Engine {
         Ok(checkpoint)
     }
 
+    /// Writes a checkpoint, unless a state is not finite.
+    pub(super) fn save(&self, path: &Path) -> Result<()> {
+        let checkpoint = self.to_checkpoint()?;
+        if let Some((name, value)) = checkpoint.non_finite() {
+            let message = format!("nothing was written, for `{name}` of the model holds {value}: load an older checkpoint");
+            return Err(Error::checkpoint(path, message));
+        }
+        checkpoint.write(path)
+    }
+
     /// Takes over a checkpoint of this model, or refuses it and changes nothing.
     pub(super) fn take_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        checkpoint.check_model(self.name, self.fingerprint)?;
+        checkpoint.check_model(self.name)?;
         checkpoint.check_arrays(&self.arrays()?)?;
+        checkpoint.check_version(self.fingerprint)?;
+        checkpoint.check_finite()?;
         let note = |key: &str| checkpoint.notes.get(key);
         let horizon = match note(HORIZON) {
             Some(text) => {
@@ -63,7 +79,14 @@ impl Engine {
         }
         let inner = (0..self.turns.len()).map(|t| checkpoint.counter(&format!("{INNER}.{t}")));
         let inner = inner.collect::<Result<Vec<_>>>()?;
-        let calls = checkpoint.counter(CALLS)?;
+        let small = |value: u64, name: &str| {
+            u32::try_from(value).map_err(|_| checkpoint.refuse(format!("its counter `{name}` is {value}")))
+        };
+        let inner = inner.into_iter().map(|count| small(count, INNER)).collect::<Result<Vec<_>>>()?;
+        let calls = small(checkpoint.counter(CALLS)?, CALLS)?;
+        if checkpoint.step > MOST_STEPS {
+            return Err(checkpoint.refuse(format!("its step is {}", checkpoint.step)));
+        }
         for name in self.specs.keys() {
             match checkpoint.arrays.get(name).map(|a| &a.values) {
                 Some(Values::F32(values)) => self.store.write_f32(name, values)?,
@@ -72,11 +95,24 @@ impl Engine {
             }
         }
         for (turn, count) in self.turns.iter_mut().zip(inner) {
-            turn.inner = count as u32;
+            turn.inner = count;
         }
-        (self.calls, self.step) = (calls as u32, checkpoint.step);
+        (self.calls, self.step) = (calls, checkpoint.step);
+        // They were of another state.
+        self.losses.fill(None);
         (self.horizon, self.phase, self.overrides) = (horizon, phase, overrides);
         Ok(())
+    }
+
+    /// The player that moves a state, if one does.
+    pub(super) fn mover(&self, state: &str) -> Option<&str> {
+        let net = match &self.specs.get(state)?.kind {
+            Kind::Optimiser { player } => return Some(&self.resolved.players.get(*player)?.name),
+            Kind::Average { of } => return self.mover(of),
+            Kind::Parameter { net } | Kind::Statistic { net } => *net,
+        };
+        let mut players = self.resolved.players.iter();
+        Some(&players.find(|player| player.updates.contains(&Updated::Net(net)))?.name)
     }
 
     /// The first state that is not finite: its name, and the value.

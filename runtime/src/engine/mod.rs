@@ -10,6 +10,7 @@ mod feed;
 mod link;
 mod model;
 mod outputs;
+mod torch;
 mod training;
 
 pub use build::{ModelSource, Statics};

@@ -4,6 +4,7 @@ use super::{Engine, ModelSource};
 use crate::checkpoint::Checkpoint;
 use crate::error::Result;
 use crate::tensor::Tensor;
+use crate::torch::TorchNames;
 use std::path::Path;
 
 /// A model made by `gan!`. The typed methods (`fit`, `step`, its outputs) are its own.
@@ -33,12 +34,12 @@ pub trait Model {
     #[doc(hidden)]
     fn engine_mut(&mut self) -> &mut Engine;
 
-    /// Writes everything that a bit-exact resume needs. A crash leaves an older file whole.
+    /// Writes everything that a bit-exact resume needs. A crash or a full disk leaves an older file whole.
     ///
     /// # Errors
-    /// [`crate::Error::Io`].
+    /// [`crate::Error::Io`]; [`crate::Error::Checkpoint`] when a parameter, moment or statistic is not finite.
     fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.engine().to_checkpoint()?.write(path)
+        self.engine().save(path.as_ref())
     }
 
     /// Reads what [`Model::save`] wrote, or refuses it and changes nothing.
@@ -72,6 +73,25 @@ pub trait Model {
     /// [`crate::Error::Data`] naming what differs; nothing is changed then.
     fn copy_net<M: Model>(&mut self, net: Self::Net, other: &M, other_net: M::Net) -> Result<()> {
         self.engine_mut().copy_net(Self::net_index(net), other.engine(), M::net_index(other_net))
+    }
+
+    /// Takes a net's parameters and running statistics from a PyTorch state dict (`safetensors.torch.save_file(net.state_dict(),
+    /// path)`), or refuses the file and changes nothing. Returns the names that it found, for [`Model::save_torch`]. Averages
+    /// of an `#[ema]` net start anew at what was read; optimisers keep their moments.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`]; [`crate::Error::StateDict`] with the names and shapes that do not agree.
+    fn load_torch(&mut self, net: Self::Net, path: impl AsRef<Path>, names: &TorchNames) -> Result<TorchNames> {
+        self.engine_mut().load_torch(Self::net_index(net), path.as_ref(), names)
+    }
+
+    /// Writes a net's parameters and running statistics as a state dict that PyTorch loads with `load_state_dict(load_file(path),
+    /// strict=True)`. A file that was there is replaced whole or not at all.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`]; [`crate::Error::StateDict`] when the names do not cover the net, or a parameter is not finite.
+    fn save_torch(&self, net: Self::Net, path: impl AsRef<Path>, names: &TorchNames) -> Result<()> {
+        self.engine().save_torch(Self::net_index(net), path.as_ref(), names)
     }
 
     /// What the compiler made of it: per program and stage nodes, FLOPs, bytes, kernels and memory.

@@ -102,6 +102,14 @@ impl Training for Engine {
         self.first_non_finite()
     }
 
+    fn mover(&self, state: &str) -> Option<String> {
+        Engine::mover(self, state).map(str::to_string)
+    }
+
+    fn objectives_are_finite(&self) -> bool {
+        self.losses.iter().flatten().all(|loss| loss.is_finite())
+    }
+
     fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         self.take_checkpoint(checkpoint)
     }

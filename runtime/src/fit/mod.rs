@@ -75,6 +75,16 @@ pub trait Training {
     fn non_finite(&self) -> Result<Option<(String, f32)>> {
         Ok(self.snapshot()?.non_finite().map(|(name, value)| (name.to_string(), value)))
     }
+
+    /// The player that moves a piece of state, where one does.
+    fn mover(&self, _state: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether the players' objectives of the last step are finite, as far as that is known without reading anything back.
+    fn objectives_are_finite(&self) -> bool {
+        true
+    }
 }
 
 /// Checkpoints that a run keeps unless told otherwise: all of them at the usual interval.

@@ -47,7 +47,7 @@ fn train(training: &mut dyn Training, loader: &mut Loader<'_>, fit: &Fit, sessio
         training.step(&loader.batches())?;
         let step = training.step_index();
         session.progress.step(step);
-        if session.every.log(step, end) {
+        if session.every.log(step, end) || !training.objectives_are_finite() {
             session.log(training, step)?;
         }
         if session.every.grid(step, end) {

@@ -66,7 +66,7 @@ impl Session {
             self.warn(step, warning)?;
         }
         self.history.points.push((step, values));
-        self.check_state(training, step)
+        self.check_state(training)
     }
 
     /// Says a warning, once it is sure to be remembered.
@@ -88,16 +88,17 @@ impl Session {
         }
     }
 
-    fn check_state(&self, training: &dyn Training, step: u64) -> Result<()> {
+    fn check_state(&self, training: &dyn Training) -> Result<()> {
         match training.non_finite()? {
-            Some((name, value)) => Err(self.diverged_in(step, &name, value)),
+            Some((name, value)) => Err(self.diverged_in(training, &name, value)),
             None => Ok(()),
         }
     }
 
-    fn diverged_in(&self, step: u64, name: &str, value: f32) -> Error {
-        let owner = name.split('.').next().unwrap_or(name).to_string();
-        self.diverged(step, owner, format!("`{name}` holds {value}"))
+    fn diverged_in(&self, training: &dyn Training, name: &str, value: f32) -> Error {
+        let owner = || name.split('.').next().unwrap_or(name).to_string();
+        let player = training.mover(name).unwrap_or_else(owner);
+        self.diverged(training.step_index(), player, format!("`{name}` holds {value}"))
     }
 
     fn diverged(&self, step: u64, player: String, what: String) -> Error {
@@ -115,7 +116,7 @@ impl Session {
         }
         let checkpoint = training.snapshot()?;
         if let Some((name, value)) = checkpoint.non_finite() {
-            return Err(self.diverged_in(step, name, value));
+            return Err(self.diverged_in(training, name, value));
         }
         match checkpoint.write(&path) {
             Ok(()) => {

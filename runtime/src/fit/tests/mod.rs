@@ -141,7 +141,7 @@ impl Training for Fake {
     }
 
     fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        checkpoint.check_model("Fake", 1)?;
+        checkpoint.check_model("Fake")?;
         checkpoint.check_arrays(&self.snapshot()?.arrays)?;
         self.weight = checkpoint.numbers("D.weight", &[3])?.to_vec();
         self.momentum = checkpoint.numbers("G.momentum", &[3])?.to_vec();
