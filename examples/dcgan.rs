@@ -4,7 +4,7 @@
 //! `cargo run --release --example dcgan`
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::{Options, Threshold, measure, rows, sliced_wasserstein};
+use saddlepoint_examples_harness::{Options, measure_pictures};
 
 gan! {
     /// DCGAN on 28×28 grey images.
@@ -47,11 +47,6 @@ fn main() -> saddlepoint::Result<()> {
     if let Some(folder) = &report.folder {
         made.save_grid(folder.join("samples.png"))?;
     }
-    let real = rows(&images, 0, 1_000)?;
-    let other = rows(&images, 1_000, 2_000)?;
-    let before = sliced_wasserstein(&untrained, &real, 100);
-    measure("swd_of_real_to_real", sliced_wasserstein(&other, &real, 100), Threshold::None);
-    measure("swd_untrained", before, Threshold::None);
-    measure("swd_share_of_untrained", sliced_wasserstein(&made, &real, 100) / before, Threshold::AtMost(0.2));
+    measure_pictures("", &images, &untrained, &made, 0.2)?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! `cargo run --release --example ring`
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::{Options, Threshold, measure, modes};
+use saddlepoint_examples_harness::{Options, Threshold, measure};
 
 gan! {
     /// Both players see a blurred world that clears over the first 60% of training; then the learning rate falls.
@@ -60,18 +60,18 @@ fn main() -> saddlepoint::Result<()> {
         if gan.fit(&points, options.fit_part(STEPS, "runs/ring", &format!("{seed}")))?.interrupted {
             return Ok(());
         }
-        let (found, share) = modes(&gan.sample(2_500)?, ring.centres(), SIGMA);
-        measure(&format!("ring_seed{seed}_modes"), found as f64, Threshold::AtLeast(8.0));
-        measure(&format!("ring_seed{seed}_high_quality"), share, Threshold::AtLeast(0.9));
-        good += usize::from(found == 8 && share >= 0.9);
+        let data::Coverage { modes, high_quality } = ring.coverage(&gan.sample(2_500)?)?;
+        measure(&format!("ring_seed{seed}_modes"), modes as f64, Threshold::AtLeast(8.0));
+        measure(&format!("ring_seed{seed}_high_quality"), high_quality, Threshold::AtLeast(0.9));
+        good += usize::from(modes == 8 && high_quality >= 0.9);
 
         let mut plain = Plain::build(options.config(512, seed).seed(seed))?;
         if plain.fit(&points, options.fit_part(STEPS, "runs/ring", &format!("plain-{seed}")))?.interrupted {
             return Ok(());
         }
-        let (found, share) = modes(&plain.sample(2_500)?, ring.centres(), SIGMA);
-        measure(&format!("plain_seed{seed}_modes"), found as f64, Threshold::None);
-        measure(&format!("plain_seed{seed}_high_quality"), share, Threshold::None);
+        let data::Coverage { modes, high_quality } = ring.coverage(&plain.sample(2_500)?)?;
+        measure(&format!("plain_seed{seed}_modes"), modes as f64, Threshold::None);
+        measure(&format!("plain_seed{seed}_high_quality"), high_quality, Threshold::None);
     }
     if seeds.count() == 5 {
         measure("ring_good_seeds_of_5", good as f64, Threshold::AtLeast(4.0));

@@ -1,10 +1,14 @@
 //! Losses and gradients equal to PyTorch's in f64, for small versions of four workloads (`fixtures/make_parity.py` made the
 //! files). Finite differences cannot notice a wrong objective or layout; these do.
 //!
+//! The workloads that speed is measured on (`benches/workloads/`) are these models but for their sizes, which is tested as well.
+//!
 //! The models run through everything: macro, lowering, differentiation, rewriting, planning, machine code. Gradients are read
 //! from Adam's first moment, which with β₁ = 0 is the gradient itself.
 
 use saddlepoint::prelude::*;
+use saddlepoint_language::decode;
+use saddlepoint_workloads::models::{W1, W2, W3, W4};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 
@@ -159,3 +163,44 @@ parity!(mlp_on_points, P1, P1Batch, P1Pair, P1Player, "p1", 8, [x, z]);
 parity!(mlp_on_pictures, P2, P2Batch, P2Pair, P2Player, "p2", 4, [x, z]);
 parity!(dcgan, P3, P3Batch, P3Pair, P3Player, "p3", 4, [x, z]);
 parity!(wgan_gp, P4, P4Batch, P4Pair, P4Player, "p4", 4, [x, z, eps]);
+
+/// Nets, bindings and objectives as words, without their places in the source.
+fn words<M: Model>() -> Vec<String> {
+    let model = decode(M::source().tree).expect("the expansion carries a sound model");
+    let text = format!("{:?} {:?} {:?}", model.nets, model.lets, model.players);
+    let mut words = Vec::new();
+    for part in text.split("Site(") {
+        // All but the first part begin with the number of a place.
+        let rest = if words.is_empty() { part } else { part.trim_start_matches(|c: char| c.is_ascii_digit()) };
+        words.extend(rest.split_whitespace().map(str::to_string));
+    }
+    words
+}
+
+/// Asserts that two models say the same up to these sizes: of the small one, and of the large one.
+fn same_but_for_sizes<Small: Model, Large: Model>(sizes: &[(&str, &str)]) {
+    let number = |word: &str| word.trim_matches(|c: char| !c.is_ascii_digit()).to_string();
+    let (small, large) = (words::<Small>(), words::<Large>());
+    assert_eq!(small.len(), large.len(), "{} and {}", Small::source().name, Large::source().name);
+    for (i, (s, l)) in small.iter().zip(&large).enumerate() {
+        let scaled = sizes.iter().any(|(from, to)| number(s) == *from && number(l) == *to && s.replace(from, to) == *l);
+        assert!(
+            s == l || scaled,
+            "{}: {s} for {l} after {}",
+            Large::source().name,
+            small[i.saturating_sub(12)..i].join(" ")
+        );
+    }
+    for (from, _) in sizes {
+        assert!(small.iter().any(|s| number(s) == *from), "{} has no {from}", Small::source().name);
+    }
+}
+
+#[test]
+fn the_workloads_are_these_models_but_for_their_sizes() {
+    same_but_for_sizes::<P1, W1>(&[("16.0", "128.0")]);
+    same_but_for_sizes::<P2, W2>(&[("8.0", "64.0"), ("16.0", "256.0"), ("32.0", "512.0"), ("48.0", "784.0")]);
+    let images = [("12.0", "28.0"), ("8.0", "64.0"), ("3.0", "7.0"), ("4.0", "32.0")];
+    same_but_for_sizes::<P3, W3>(&images);
+    same_but_for_sizes::<P4, W4>(&images);
+}

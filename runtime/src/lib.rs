@@ -21,7 +21,7 @@ mod torch;
 pub use array::{Array, Column, Kind};
 pub use checkpoint::{Checkpoint, Stored, Values};
 pub use config::{Config, Device};
-pub use engine::{Engine, FromArray, Model, ModelSource, NetDef, Statics};
+pub use engine::{Engine, FromArray, Model, ModelSource, NetDef, PartProfile, Statics, TurnProfile, TurnSummary};
 pub use error::{Error, Result};
 pub use fit::{Fit, Report, Training, drive};
 pub use source::loader::{FieldSpec, GroupSpec, Loader};

@@ -102,3 +102,22 @@ pub struct ConvSpec {
     /// Spatial axes, outermost first; one or more.
     pub spatial: Vec<SpatialAxis>,
 }
+
+impl DotSpec {
+    /// Floating-point operations.
+    pub fn flops(&self) -> usize {
+        let batch: usize = self.batch.iter().map(|x| x.extent).product();
+        let m: usize = self.m.iter().map(|x| x.extent).product();
+        let n: usize = self.n.iter().map(|x| x.extent).product();
+        let k: usize = self.k.iter().map(|x| x.extent).product();
+        2 * batch * m * n * k
+    }
+}
+
+impl ConvSpec {
+    /// Floating-point operations: places that meet the zeros between dilated inputs do not count, those in the padding do.
+    pub fn flops(&self) -> usize {
+        let spatial: usize = self.spatial.iter().map(|s| s.output * s.kernel / s.input_dilation.max(1)).product();
+        2 * self.samples.extent * self.groups.extent * self.channels.extent * self.features.extent * spatial
+    }
+}

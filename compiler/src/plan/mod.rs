@@ -80,6 +80,17 @@ pub enum StepWork {
     Conv(ConvSpec, [Spot; 3]),
 }
 
+impl StepWork {
+    /// Floating-point operations of a product or convolution; 0 for a kernel.
+    pub fn contraction_flops(&self) -> usize {
+        match self {
+            StepWork::Kernel { .. } => 0,
+            StepWork::Dot(spec, _) => spec.flops(),
+            StepWork::Conv(spec, _) => spec.flops(),
+        }
+    }
+}
+
 /// One step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {

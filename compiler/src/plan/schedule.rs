@@ -8,9 +8,7 @@ use super::draft::Draft;
 use super::kernel::{Access, Inst, Kernel, Reduction, Store, StoreMode};
 use super::order::{Sharing, order, parts};
 use super::units::Work;
-use super::{
-    Affine, Arg, BufferId, ConvSpec, DotSpec, HostOutput, Memories, Memory, Options, Plan, PlanSummary, Step, StepWork, Unit,
-};
+use super::{Affine, Arg, BufferId, HostOutput, Memories, Memory, Options, Plan, PlanSummary, Step, StepWork, Unit};
 use crate::ir::{DType, NodeId};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -334,29 +332,11 @@ fn summarise(steps: &[Step], kernels: &[Kernel], (arena, bound): (usize, usize))
                     summary.kernel_bytes += 4 * moved.product::<usize>();
                 }
             }
-            StepWork::Dot(spec, _) => {
+            work @ (StepWork::Dot(..) | StepWork::Conv(..)) => {
                 summary.contractions += 1;
-                summary.contraction_flops += dot_flops(spec);
-            }
-            StepWork::Conv(spec, _) => {
-                summary.contractions += 1;
-                summary.contraction_flops += conv_flops(spec);
+                summary.contraction_flops += work.contraction_flops();
             }
         }
     }
     summary
-}
-
-fn dot_flops(spec: &DotSpec) -> usize {
-    let batch: usize = spec.batch.iter().map(|x| x.extent).product();
-    let m: usize = spec.m.iter().map(|x| x.extent).product();
-    let n: usize = spec.n.iter().map(|x| x.extent).product();
-    let k: usize = spec.k.iter().map(|x| x.extent).product();
-    2 * batch * m * n * k
-}
-
-/// Useful multiplications only: places that meet the zeros between dilated inputs do not count, those in the padding do.
-fn conv_flops(spec: &ConvSpec) -> usize {
-    let spatial: usize = spec.spatial.iter().map(|s| s.output * s.kernel / s.input_dilation.max(1)).product();
-    2 * spec.samples.extent * spec.groups.extent * spec.channels.extent * spec.features.extent * spatial
 }

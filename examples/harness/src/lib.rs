@@ -1,6 +1,7 @@
 //! What the examples share: their command line, their measures and the lines that report these.
 
-use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use saddlepoint::prelude::*;
 use std::path::PathBuf;
 
@@ -28,12 +29,28 @@ pub struct Options {
     /// Print what the compiler made of the model, and stop.
     #[arg(long)]
     pub explain: bool,
+    /// Run this part only.
+    #[arg(long, value_name = "PART")]
+    pub only: Option<String>,
 }
 
 impl Options {
     /// Reads the command line; prints help and exits where that is asked for.
     pub fn read() -> Options {
-        Options::parse()
+        Options::read_parts(&[])
+    }
+
+    /// As [`Options::read`], of an example that has parts, one of which `--only` names.
+    pub fn read_parts(parts: &[&'static str]) -> Options {
+        let known = PossibleValuesParser::new(parts);
+        let mut command = Options::command().mut_arg("only", |only| only.hide(parts.is_empty()).value_parser(known));
+        let matches = command.clone().get_matches();
+        Options::from_arg_matches(&matches).unwrap_or_else(|e| e.format(&mut command).exit())
+    }
+
+    /// Whether this part is to be run.
+    pub fn runs(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
     }
 
     /// The configuration: these options over the example's batch and seed.
@@ -99,23 +116,24 @@ pub fn rows(source: &dyn Source, from: usize, to: usize) -> saddlepoint::Result<
     Tensor::new([vec![rows.len()], shape].concat(), values)
 }
 
-/// Modes of a mixture of equal isotropic Gaussians that samples reach, and the share of samples within 3σ of a mode.
+/// Measures pictures by their sliced Wasserstein distance to a thousand real ones: as a share of what the untrained generator's
+/// have, with the distance of another thousand real ones beside it. Says whether the share is at most `limit`.
 ///
-/// A mode counts when at least a tenth of its fair share of the samples lies within 3σ of its centre. The share follows
-/// PacGAN (Lin et al. 2018), section 4.1: "high quality samples".
-pub fn modes(samples: &Tensor, centres: &[[f32; 2]], sigma: f32) -> (usize, f64) {
-    let mut hits = vec![0usize; centres.len()];
-    for i in 0..samples.rows() {
-        let row = samples.row(i);
-        let distance = |c: &[f32; 2]| (row[0] - c[0]).hypot(row[1] - c[1]);
-        let nearest = (0..centres.len()).min_by(|a, b| distance(&centres[*a]).total_cmp(&distance(&centres[*b])));
-        if let Some(k) = nearest.filter(|k| distance(&centres[*k]) < 3.0 * sigma) {
-            hits[k] += 1;
-        }
-    }
-    let fair = samples.rows() / centres.len().max(1);
-    let reached = hits.iter().filter(|h| **h * 10 >= fair.max(1)).count();
-    (reached, hits.iter().sum::<usize>() as f64 / samples.rows().max(1) as f64)
+/// # Errors
+/// The source's own.
+pub fn measure_pictures(
+    prefix: &str,
+    real: &dyn Source,
+    untrained: &Tensor,
+    made: &Tensor,
+    limit: f64,
+) -> saddlepoint::Result<bool> {
+    let (reference, other) = (rows(real, 0, 1_000)?, rows(real, 1_000, 2_000)?);
+    let before = sliced_wasserstein(untrained, &reference, 100);
+    measure(&format!("{prefix}swd_of_real_to_real"), sliced_wasserstein(&other, &reference, 100), Threshold::None);
+    measure(&format!("{prefix}swd_untrained"), before, Threshold::None);
+    let share = sliced_wasserstein(made, &reference, 100) / before;
+    Ok(measure(&format!("{prefix}swd_share_of_untrained"), share, Threshold::AtMost(limit)))
 }
 
 /// Sliced Wasserstein-1 distance between two sets of equally many samples: the mean over random directions of the mean distance

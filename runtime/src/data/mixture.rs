@@ -18,13 +18,15 @@ pub struct Mixture {
     sigma: f32,
 }
 
-/// How well samples cover a mixture.
+/// How well samples cover a mixture. A sample is of high quality when it lies within three standard deviations of a mode
+/// (PacGAN, Lin et al. 2018, section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coverage {
-    /// Modes that at least one sample lies within three standard deviations of.
+    /// Modes that are reached: those to which at least a tenth of their fair share of all samples, and at least one, is nearest
+    /// and of high quality. Stray samples of a generator that has dropped a mode do not make it count.
     pub modes: usize,
-    /// The part of the samples that lies within three standard deviations of a mode.
-    pub high_quality: f32,
+    /// The part of the samples that is of high quality.
+    pub high_quality: f64,
 }
 
 /// `modes` Gaussians on a circle.
@@ -67,23 +69,28 @@ impl Mixture {
         Columns::new(format!("the {} mixture", self.name), vec![("x", points.into()), ("y", modes.into())])
     }
 
-    /// Counts the modes that these points, `[n, 2]`, reach.
+    /// How these points, `[n, 2]`, cover the mixture.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] when they are no points of the plane.
     pub fn coverage(&self, points: &Tensor) -> Result<Coverage> {
         if points.shape().len() != 2 || points.shape()[1] != 2 {
             return Err(crate::Error::data("points of the plane", "[n, 2]", format!("{:?}", points.shape())));
         }
-        let reach = 9.0 * self.sigma * self.sigma;
-        let (mut reached, mut good) = (vec![false; self.centres.len()], 0);
+        let mut reached = vec![0; self.centres.len()];
         for row in 0..points.rows() {
             let point = points.row(row);
-            let distance = |centre: &[f32; 2]| (point[0] - centre[0]).powi(2) + (point[1] - centre[1]).powi(2);
-            if let Some(mode) = self.centres.iter().position(|centre| distance(centre) <= reach) {
-                reached[mode] = true;
-                good += 1;
+            let distance = |centre: &[f32; 2]| (point[0] - centre[0]).hypot(point[1] - centre[1]);
+            let distances = self.centres.iter().map(distance).enumerate();
+            if let Some((mode, distance)) = distances.min_by(|(_, a), (_, b)| a.total_cmp(b))
+                && distance <= 3.0 * self.sigma
+            {
+                reached[mode] += 1;
             }
         }
-        let modes = reached.iter().filter(|&&reached| reached).count();
-        Ok(Coverage { modes, high_quality: good as f32 / points.rows().max(1) as f32 })
+        let tenth_of_share = points.rows() as f64 / self.centres.len() as f64 / 10.0;
+        let modes = reached.iter().filter(|&&n| n > 0 && f64::from(n) >= tenth_of_share).count();
+        Ok(Coverage { modes, high_quality: f64::from(reached.iter().sum::<u32>()) / points.rows().max(1) as f64 })
     }
 }
 
@@ -119,6 +126,29 @@ mod tests {
         let collapsed = Tensor::new([3, 2], vec![4.0, 4.01, 3.99, 4.0, 1.0, 1.0]).unwrap();
         let coverage = grid.coverage(&collapsed).unwrap();
         assert_eq!((coverage.modes, coverage.high_quality), (1, 2.0 / 3.0));
+        assert_eq!(grid.coverage(&Tensor::zeros([0, 2])).unwrap(), Coverage { modes: 0, high_quality: 0.0 });
         assert!(grid.coverage(&Tensor::zeros([3])).is_err());
+        assert!(grid.coverage(&Tensor::new([1, 2], vec![f32::NAN, 0.0]).unwrap()).unwrap().modes == 0);
+    }
+
+    /// `near` points on the first mode of two, all others on the second.
+    fn divided(near: usize, all: usize) -> Coverage {
+        let pair = Mixture { name: "pair", centres: vec![[0.0, 0.0], [1.0, 0.0]], sigma: 0.1 };
+        let values = (0..all).flat_map(|i| [if i < near { 0.0 } else { 1.0 }, 0.0]).collect();
+        pair.coverage(&Tensor::new([all, 2], values).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_mode_counts_from_a_tenth_of_its_fair_share() {
+        // The fair share of 200 points is 100 a mode.
+        assert_eq!(divided(9, 200), Coverage { modes: 1, high_quality: 1.0 });
+        assert_eq!(divided(10, 200), Coverage { modes: 2, high_quality: 1.0 });
+    }
+
+    #[test]
+    fn points_between_modes_count_for_the_nearest_one() {
+        let close = Mixture { name: "close", centres: vec![[0.0, 0.0], [0.2, 0.0]], sigma: 0.1 };
+        let points = Tensor::new([2, 2], vec![0.2, 0.0, 0.25, 0.0]).unwrap();
+        assert_eq!(close.coverage(&points).unwrap().modes, 1);
     }
 }

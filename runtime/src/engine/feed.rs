@@ -2,7 +2,7 @@
 
 use super::Program;
 use crate::array::{Column, Kind};
-use crate::device::cpu::{HostSlice, StateStore};
+use crate::device::cpu::{Executable, HostSlice, StateStore};
 use crate::error::{Error, Result};
 use crate::source::loader::FieldSpec;
 use crate::streams::Stream;
@@ -81,6 +81,17 @@ impl Program {
         batch: &[Vec<Column<'_>>],
         arguments: &[Column<'_>],
     ) -> Result<()> {
+        self.with_inputs(moment, batch, arguments, |executable, inputs| executable.run(store, inputs))
+    }
+
+    /// Hands the executable and its inputs to `run`.
+    pub fn with_inputs<T>(
+        &mut self,
+        moment: &Moment<'_>,
+        batch: &[Vec<Column<'_>>],
+        arguments: &[Column<'_>],
+        run: impl FnOnce(&mut Executable, &[HostSlice<'_>]) -> Result<T>,
+    ) -> Result<T> {
         let [k0, k1] = Stream::Program { name: &self.name }.key(moment.seed);
         let key = [k0 as i32, k1 as i32, moment.draw as i32, moment.inner as i32];
         let scalar = |feed: &Feed| match feed {
@@ -99,7 +110,7 @@ impl Program {
                 Feed::Argument(k) => slice(arguments.get(*k).ok_or_else(missing)?),
             });
         }
-        self.executable.run(store, &inputs)
+        run(&mut self.executable, &inputs)
     }
 }
 

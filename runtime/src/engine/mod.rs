@@ -10,6 +10,7 @@ mod feed;
 mod link;
 mod model;
 mod outputs;
+mod profile;
 mod torch;
 mod training;
 
@@ -18,6 +19,7 @@ pub(crate) use link::Donors;
 pub use link::NetDef;
 pub use model::Model;
 pub use outputs::FromArray;
+pub use profile::{PartProfile, TurnProfile, TurnSummary};
 
 use crate::array::{Array, Column};
 use crate::config::Config;
@@ -81,6 +83,15 @@ impl Engine {
     /// # Errors
     /// [`Error::Data`] when a batch does not suit the model.
     pub fn step(&mut self, batches: &[Vec<Vec<Column<'_>>>]) -> Result<()> {
+        self.step_by(batches, Engine::run_turn)
+    }
+
+    /// A step whose inner steps are made by `run`, which is handed the turn's index and the batch.
+    fn step_by(
+        &mut self,
+        batches: &[Vec<Vec<Column<'_>>>],
+        mut run: impl FnMut(&mut Engine, usize, &[Vec<Column<'_>>]) -> Result<()>,
+    ) -> Result<()> {
         if batches.is_empty() {
             return Err(Error::data("step", "at least one batch", "none"));
         }
@@ -93,7 +104,7 @@ impl Engine {
             }
             for inner in 0..self.turns[turn].steps {
                 self.turns[turn].inner = inner as u32;
-                self.run_turn(turn, &batches[inner % batches.len()])?;
+                run(self, turn, &batches[inner % batches.len()])?;
             }
         }
         self.keep_last(batches);
@@ -202,6 +213,15 @@ impl Engine {
     }
 
     fn run_turn(&mut self, index: usize, batch: &[Vec<Column<'_>>]) -> Result<()> {
+        self.turn_by(index, |program, store, moment| program.run(store, moment, batch, &[]))
+    }
+
+    /// An inner step of a turn, whose program is run by `run`.
+    fn turn_by<T>(
+        &mut self,
+        index: usize,
+        run: impl FnOnce(&mut Program, &mut StateStore, &Moment<'_>) -> Result<T>,
+    ) -> Result<T> {
         let turn = &mut self.turns[index];
         let moment = Moment {
             resolved: &self.resolved,
@@ -212,12 +232,12 @@ impl Engine {
             draw: self.step as u32,
             inner: turn.inner,
         };
-        turn.program.run(&mut self.store, &moment, batch, &[])?;
+        let done = run(&mut turn.program, &mut self.store, &moment)?;
         for player in &turn.players {
             let name = saddlepoint_compiler::lower::loss_name(&self.resolved.players[*player].name);
             self.losses[*player] = turn.program.executable.result(&name).and_then(|v| v.first().copied());
         }
-        Ok(())
+        Ok(done)
     }
 
     /// Keeps the last batch where metrics will want it.
