@@ -111,7 +111,7 @@ fn pictures(options: &Options) -> saddlepoint::Result<()> {
     if let Some(folder) = &report.folder {
         made.save_grid(folder.join("samples.png"))?;
     }
-    measure_pictures("pictures_", &images, &untrained, &made, 0.25)?;
+    measure_pictures("pictures_", &images, &untrained, &made, 0.2)?;
     measure("pictures_seconds", start.elapsed().as_secs_f64(), Threshold::None);
     Ok(())
 }
