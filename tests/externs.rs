@@ -173,7 +173,7 @@ fn an_untrained_body_can_be_trained_from_scratch_and_copied() {
     plain.copy_net(PlainNet::D, &fresh, FreshNet::D).expect("the same layers");
     assert_eq!(plain.score(&points(8)).expect("scores"), fresh.score(&points(8)).expect("scores"));
     let teacher = trained();
-    let refused = plain.copy_net(PlainNet::D, &teacher, TeacherNet::D).err().expect("other layers").to_string();
+    let refused = plain.copy_net(PlainNet::D, &teacher, TeacherNet::D).expect_err("other layers").to_string();
     assert!(refused.contains("D.dense_0") && refused.contains("[4]") && refused.contains("[5]"), "{refused}");
     assert_eq!(plain.score(&points(8)).expect("scores"), fresh.score(&points(8)).expect("scores"), "nothing changed");
 }
