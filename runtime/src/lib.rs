@@ -23,7 +23,7 @@ pub use checkpoint::{Checkpoint, Stored, Values};
 pub use config::{Config, Device};
 pub use engine::{Engine, FromArray, Model, ModelSource, NetDef, PartProfile, Statics, TurnProfile, TurnSummary};
 pub use error::{Error, Result};
-pub use fit::{Fit, Report, Training, drive};
+pub use fit::{Description, Fit, NetDescription, PlayerDescription, Report, Training, drive};
 pub use source::loader::{FieldSpec, GroupSpec, Loader};
 pub use source::{ColumnSpec, Columns, InMemory, Repeated, Source};
 pub use tensor::{Classes, Rows, Tensor};

@@ -43,22 +43,47 @@ pub(crate) fn save_grid(tensor: &Tensor, path: &Path) -> Result<()> {
         return Err(Error::data(format!("grid {}", path.display()), expected, format!("{:?}", tensor.shape())));
     };
     let (width, height, pixels) = draw_grid(tensor.as_slice(), layout);
-    save_png(
-        path,
-        width,
-        height,
-        if layout.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 },
-        &pixels,
-    )
+    let color = if layout.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    save_png(path, width, height, color, &pixels)
 }
 
 /// Encodes the pixels as a PNG file and puts it in place as a whole.
 pub(crate) fn save_png(path: &Path, width: usize, height: usize, color: ExtendedColorType, pixels: &[u8]) -> Result<()> {
+    write_atomically(path, &encode_png(width, height, color, pixels)?)
+}
+
+/// The bytes of a PNG file of these pixels.
+pub(crate) fn encode_png(width: usize, height: usize, color: ExtendedColorType, pixels: &[u8]) -> Result<Vec<u8>> {
     let mut encoded = Cursor::new(Vec::new());
     image::codecs::png::PngEncoder::new(&mut encoded)
         .write_image(pixels, width as u32, height as u32, color)
-        .map_err(|error| Error::io(path, std::io::Error::other(error)))?;
-    write_atomically(path, encoded.get_ref())
+        .map_err(|error| Error::io("a picture", std::io::Error::other(error)))?;
+    Ok(encoded.into_inner())
+}
+
+/// What the head of a PNG file says.
+#[cfg(any(feature = "report", feature = "tensorboard"))]
+pub(crate) struct PngHead {
+    pub width: u32,
+    pub height: u32,
+    #[cfg_attr(not(feature = "tensorboard"), allow(dead_code))]
+    pub channels: u8,
+}
+
+/// Reads the head of a PNG file; `None` where it is none.
+#[cfg(any(feature = "report", feature = "tensorboard"))]
+pub(crate) fn png_head(bytes: &[u8]) -> Option<PngHead> {
+    let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    // The kinds of PNG: grey, RGB, palette, grey with alpha, RGBA.
+    let channels = match bytes.get(25)? {
+        0 => 1,
+        2 | 3 => 3,
+        4 => 2,
+        6 => 4,
+        _ => return None,
+    };
+    let head = PngHead { width: number(16)?, height: number(20)?, channels };
+    (bytes.starts_with(b"\x89PNG\r\n\x1a\n") && head.width > 0 && head.height > 0).then_some(head)
 }
 
 /// The grid's width, height and bytes, `channels` bytes a pixel.

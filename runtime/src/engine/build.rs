@@ -44,6 +44,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] with the place in the user's source; [`Error::Setting`], [`Error::Device`].
     pub fn build(source: &'static ModelSource, consts: &[f64], config: Config) -> Result<Engine> {
+        let began = std::time::Instant::now();
         config.check()?;
         let mut model = decode(source.tree).map_err(|e| Error::device(format!("the expansion of gan! is damaged: {e}")))?;
         let Statics { outer, mut functions } = (source.statics)();
@@ -104,6 +105,7 @@ impl Engine {
             step: 0,
             calls: 0,
             last: Vec::new(),
+            build_seconds: began.elapsed().as_secs_f64(),
         })
     }
 

@@ -6,6 +6,7 @@
 
 mod build;
 mod checkpoint;
+mod describe;
 mod feed;
 mod link;
 mod model;
@@ -75,6 +76,8 @@ pub struct Engine {
     losses: Vec<Option<f32>>,
     /// The last batch, kept for metrics.
     last: Vec<Vec<Array>>,
+    /// How long it took to build.
+    build_seconds: f64,
 }
 
 impl Engine {

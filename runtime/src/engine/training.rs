@@ -4,14 +4,17 @@ use super::Engine;
 use crate::array::{Array, Column};
 use crate::checkpoint::Checkpoint;
 use crate::error::Result;
-use crate::fit::{Fit, Report, Training};
+use crate::fit::{Description, Fit, Report, Training};
 use crate::source::Source;
 use crate::source::loader::GroupSpec;
 use crate::streams::Stream;
 use crate::tensor::Tensor;
+use saddlepoint_language::TensorType;
 
 /// Samples of a grid from fixed noise.
 const GRID: usize = 64;
+/// Samples of a plane from fixed noise.
+const POINTS: usize = 512;
 
 impl Engine {
     /// Trains over data, one source a data group in the model's order.
@@ -85,9 +88,16 @@ impl Training for Engine {
             let name = self.resolved.outputs[output].name.clone();
             // The same call number every time: the same noise.
             let call = Stream::FixedNoise { output: &name }.key(self.config.seed_value())[0];
-            for result in self.output_at(output, &[], Some(GRID), call)? {
-                if let Array::Tensor(tensor) = result {
-                    samples.push((name.clone(), tensor));
+            let results = self.resolved.outputs[output].results.clone();
+            // Points in a plane and single numbers show a distribution: it takes more of them than of pictures.
+            let few = |result: &TensorType| result.shape.iter().map(|size| size.known()).product::<Option<usize>>();
+            let plain = results.iter().filter_map(few).any(|size| size <= 2);
+            let count = if plain { POINTS } else { GRID };
+            for (index, result) in self.output_at(output, &[], Some(count), call)?.into_iter().enumerate() {
+                if let (Array::Tensor(tensor), true) = (result, results[index].per_sample) {
+                    // Of several results each has pictures of its own.
+                    let name = if index == 0 { name.clone() } else { format!("{name}.{index}") };
+                    samples.push((name, tensor));
                 }
             }
         }
@@ -96,6 +106,10 @@ impl Training for Engine {
 
     fn snapshot(&self) -> Result<Checkpoint> {
         self.to_checkpoint()
+    }
+
+    fn describe(&self) -> Description {
+        Engine::describe(self)
     }
 
     fn non_finite(&self) -> Result<Option<(String, f32)>> {

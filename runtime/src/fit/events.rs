@@ -58,8 +58,7 @@ impl Events {
 
     /// Adds an event. It is remembered even where it cannot be written.
     pub(super) fn add(&mut self, step: u64, event: Kind, text: &str) -> Result<()> {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let event = Event { time, step, event, text: text.to_string() };
+        let event = Event { time: now(), step, event, text: text.to_string() };
         let line = serde_json::to_string(&event).unwrap_or_default();
         self.all.push(event);
         match &mut self.file {
@@ -67,6 +66,11 @@ impl Events {
             None => Ok(()),
         }
     }
+}
+
+/// Seconds since the beginning of 1970, UTC.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -65,6 +65,12 @@ pub(super) struct Resumed {
 }
 
 impl Folder {
+    /// A folder at this path, whatever is there.
+    #[cfg(all(test, feature = "report"))]
+    pub(super) fn at(root: &Path) -> Folder {
+        Folder { root: root.to_path_buf() }
+    }
+
     /// A fresh folder with room for a checkpoint of so many bytes. A run already there is moved aside, to the first free of
     /// `name.1`, `name.2`, …; says where to.
     pub(super) fn fresh(root: &Path, manifest: &Manifest, bytes: u64) -> Result<(Folder, Option<PathBuf>)> {
@@ -184,7 +190,18 @@ impl Folder {
 
     /// The grid of an output after this step.
     pub(super) fn grid(&self, output: &str, step: u64) -> PathBuf {
-        self.root.join(SAMPLES).join(format!("{output}-{step:08}.png"))
+        self.samples().join(format!("{output}-{step:08}.png"))
+    }
+
+    /// Samples of the data that look like those of this output.
+    #[cfg(feature = "report")]
+    pub(super) fn real(&self, output: &str) -> PathBuf {
+        self.samples().join(format!("{output}-real.png"))
+    }
+
+    /// Where the pictures of samples lie.
+    pub(super) fn samples(&self) -> PathBuf {
+        self.root.join(SAMPLES)
     }
 
     /// The checkpoint after this step.

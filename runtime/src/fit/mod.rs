@@ -2,7 +2,7 @@
 //!
 //! [`drive`] is the loop. It knows nothing of how a model computes, and the model knows nothing of folders, pictures and signals.
 
-mod curves;
+mod describe;
 mod events;
 mod folder;
 mod interrupt;
@@ -11,10 +11,14 @@ mod log;
 mod progress;
 mod run;
 mod session;
+mod show;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
 #[cfg(test)]
 mod tests;
 mod watch;
 
+pub use describe::{Description, NetDescription, PlayerDescription};
 pub use run::drive;
 
 use std::path::PathBuf;
@@ -70,6 +74,11 @@ pub trait Training {
 
     /// Goes back to a snapshot, or refuses it and changes nothing.
     fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()>;
+
+    /// What the report of a run says of the model.
+    fn describe(&self) -> Description {
+        Description::default()
+    }
 
     /// The first piece of state that is not finite: its name, and the value.
     fn non_finite(&self) -> Result<Option<(String, f32)>> {

@@ -13,6 +13,7 @@ use super::interrupt::Interrupt;
 use super::log::{History, Log};
 use super::progress::Progress;
 use super::session::Session;
+use super::show::Show;
 use super::watch::Watch;
 use super::{Fit, Report, Training};
 use crate::checkpoint::{Checkpoint, Values};
@@ -27,14 +28,14 @@ pub fn drive(training: &mut dyn Training, sources: &[&dyn Source], fit: &Fit) ->
     // Data that do not suit the model are refused before anything is moved or written.
     let mut loader = Loader::new(&groups, sources, batch, training.batches_per_step(), training.seed())?;
     let samples = groups.iter().zip(sources).map(|(group, source)| (group.name.clone(), source.len())).collect();
-    let mut session = begin(training, fit, every, samples)?;
+    let mut session = begin(training, sources, fit, every, samples)?;
     training.set_horizon(session.first, fit.steps);
     let outcome = train(training, &mut loader, fit, &mut session);
     session.finish(training, outcome)
 }
 
 /// The loop; whether it was interrupted.
-fn train(training: &mut dyn Training, loader: &mut Loader<'_>, fit: &Fit, session: &mut Session) -> Result<bool> {
+fn train(training: &mut dyn Training, loader: &mut Loader<'_>, fit: &Fit, session: &mut Session<'_>) -> Result<bool> {
     let interrupt = Interrupt::listen();
     let stopped = || interrupt.asked() || fit.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
     let end = session.end;
@@ -104,7 +105,13 @@ impl Intervals {
 }
 
 /// The run at its beginning, fresh or taken up again.
-fn begin(training: &mut dyn Training, fit: &Fit, every: Intervals, samples: BTreeMap<String, usize>) -> Result<Session> {
+fn begin<'a>(
+    training: &mut dyn Training,
+    sources: &'a [&'a dyn Source],
+    fit: &Fit,
+    every: Intervals,
+    samples: BTreeMap<String, usize>,
+) -> Result<Session<'a>> {
     let names = training.metric_names();
     let first = training.step_index();
     let mut manifest = Manifest {
@@ -131,6 +138,10 @@ fn begin(training: &mut dyn Training, fit: &Fit, every: Intervals, samples: BTre
         warnings: Vec::new(),
         watch: Watch::default(),
         progress: Progress::Quiet,
+        show: Show::new(training, sources),
+        #[cfg(feature = "tensorboard")]
+        tensorboard: None,
+        earlier: 0.0,
         started: Instant::now(),
         unsaved: None,
         unwritten: BTreeSet::new(),
@@ -174,6 +185,12 @@ fn begin(training: &mut dyn Training, fit: &Fit, every: Intervals, samples: BTre
         let (log, history) = Log::open(&folder.file("metrics.jsonl"), training.step_index(), &session.names)?;
         session.events = Events::open(&folder.file("events.jsonl"))?;
         session.events.add(session.begun, event, "")?;
+        #[cfg(feature = "tensorboard")]
+        {
+            let after = (event == Kind::Resumed).then_some(session.begun);
+            session.tensorboard = Some(super::tensorboard::EventFile::create(&folder.file("tensorboard"), after)?);
+        }
+        session.earlier = history.seconds;
         (session.log, session.history, session.folder) = (Some(log), history, Some(folder));
     }
     session.progress = Progress::new(session.begun, session.end, fit.quiet);

@@ -12,13 +12,13 @@ use super::folder::Folder;
 use super::log::{History, Log};
 use super::progress::Progress;
 use super::run::Intervals;
+use super::show::{Show, Standing};
 use super::watch::Watch;
-use super::{Report, Training, curves};
+use super::{Report, Training};
 use crate::error::{Error, Result};
-use crate::picture;
 
 /// A run, fresh or taken up again.
-pub(super) struct Session {
+pub(super) struct Session<'a> {
     pub folder: Option<Folder>,
     pub log: Option<Log>,
     pub history: History,
@@ -38,21 +38,32 @@ pub(super) struct Session {
     pub warnings: Vec<String>,
     pub watch: Watch,
     pub progress: Progress,
+    pub show: Show<'a>,
+    /// What TensorBoard reads.
+    #[cfg(feature = "tensorboard")]
+    pub tensorboard: Option<super::tensorboard::EventFile>,
     pub started: Instant,
+    /// Seconds of training in earlier parts of the run.
+    pub earlier: f64,
     /// Why the newest state is not in a checkpoint, where it should be.
     pub unsaved: Option<Error>,
     /// The kinds of files that could not be written, and were said.
     pub unwritten: BTreeSet<&'static str>,
 }
 
-impl Session {
+impl Session<'_> {
     /// Reads the values of the last step, and refuses to go on where they or the state are not finite.
     pub(super) fn log(&mut self, training: &mut dyn Training, step: u64) -> Result<()> {
         let values = training.metrics()?;
-        let seconds = self.history.seconds + self.started.elapsed().as_secs_f64();
+        let seconds = self.earlier + self.started.elapsed().as_secs_f64();
         if let Some(log) = &mut self.log {
             let written = log.append(step, seconds, &self.names, &values);
             self.tolerate("the log", step, written)?;
+        }
+        #[cfg(feature = "tensorboard")]
+        if let Some(events) = &mut self.tensorboard {
+            let written = events.scalars(step, training.players(), &self.names, &values);
+            self.tolerate("the events for TensorBoard", step, written)?;
         }
         self.progress.values(step, &self.names, &values);
         let wrong = values.iter().position(|value| value.is_some_and(|value| !value.is_finite()));
@@ -80,7 +91,7 @@ impl Session {
     /// Turns a failure to write what training can do without into a warning, one for each kind of file.
     fn tolerate(&mut self, what: &'static str, step: u64, written: Result<()>) -> Result<()> {
         match written {
-            Err(error @ Error::Io { .. }) => match self.unwritten.insert(what) {
+            Err(error @ (Error::Io { .. } | Error::Setting { .. })) => match self.unwritten.insert(what) {
                 true => self.warn(step, format!("{what} could not be written: {error}. Training goes on without")),
                 false => Ok(()),
             },
@@ -136,28 +147,46 @@ impl Session {
         }
     }
 
-    /// Draws the outputs that are pictures, and the curves so far.
+    /// Draws the outputs that have a picture, the curves so far, and the report.
     pub(super) fn draw(&mut self, training: &mut dyn Training, step: u64) -> Result<()> {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         for (output, samples) in training.fixed_samples()? {
             if let Some(warning) = self.watch.samples(&output, &samples) {
                 self.warn(step, warning)?;
             }
-            if picture::is_pictures(samples.shape()) {
-                let drawn = samples.save_grid(folder.grid(&output, step));
-                self.tolerate("the samples", step, drawn)?;
+            let drawn = self.show.samples(&folder, &output, step, &samples);
+            self.tolerate("the samples", step, drawn)?;
+            #[cfg(feature = "tensorboard")]
+            if let Some(events) = &mut self.tensorboard {
+                let written = events.picture(step, &output, &folder.grid(&output, step));
+                self.tolerate("the events for TensorBoard", step, written)?;
             }
         }
-        self.curves(training, step)
+        // The last step's are drawn when it is known how the run ended.
+        if step < self.end { self.overview(training, step) } else { Ok(()) }
     }
 
-    fn curves(&mut self, training: &dyn Training, step: u64) -> Result<()> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        let (players, all) = (training.players().min(self.names.len()), self.names.len());
-        let name = training.model_name();
-        let losses = curves::draw(&self.history, 0..players, &format!("{name}: objectives"), &folder.file("losses.png"));
-        let metrics = curves::draw(&self.history, players..all, &format!("{name}: metrics"), &folder.file("metrics.png"));
-        self.tolerate("the curves", step, losses.and(metrics))
+    /// Draws the curves and writes the report.
+    fn overview(&mut self, training: &dyn Training, step: u64) -> Result<()> {
+        let Some(folder) = self.folder.clone() else { return Ok(()) };
+        let elapsed = self.started.elapsed().as_secs_f64();
+        let standing = Standing {
+            model: training.model_name(),
+            history: &self.history,
+            players: training.players().min(self.names.len()),
+            events: &self.events.all,
+            first: self.first,
+            step,
+            end: self.end,
+            seed: training.seed(),
+            batch: training.batch_size(),
+            seconds: self.earlier + elapsed,
+            speed: (step.saturating_sub(self.begun), elapsed),
+            time: super::events::now(),
+        };
+        let (curves, report) = (self.show.curves(&folder, &standing), self.show.report(&folder, &standing));
+        self.tolerate("the curves", step, curves)?;
+        self.tolerate("the report", step, report)
     }
 
     /// Ends the run: draws what is still to be drawn, writes down how it ended, and says so.
@@ -175,7 +204,7 @@ impl Session {
         };
         let written = self.events.add(step, event, &text);
         // An error that ended the run is what the caller must hear of, not one of these.
-        let shown = self.tolerate("the events", step, written).and_then(|()| self.curves(training, step));
+        let shown = self.tolerate("the events", step, written).and_then(|()| self.overview(training, step));
         self.progress.finish();
         let interrupted = outcome?;
         shown?;
