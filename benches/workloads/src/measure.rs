@@ -10,7 +10,7 @@ const STRETCH: f64 = 0.5;
 /// Steps after each look that are not timed: they find the caches full of something else.
 const REHEAT: usize = 2;
 /// Products of each look; the first few find the workers asleep.
-const LOOKS: usize = 6;
+const LOOKS: usize = 40;
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq)]
