@@ -56,6 +56,8 @@ pub enum Function {
     Sigmoid,
     #[allow(missing_docs)]
     Softplus,
+    /// The y of y + eʸ = x, the logarithm of Lambert's W at eˣ; conjugates of divergences use it
+    LogLambert,
     #[allow(missing_docs)]
     Relu,
     /// x for x > 0, eˣ − 1 below
@@ -250,13 +252,6 @@ pub enum Function {
     /// A batch-free value repeated over the batch: made where the other operands of anything but an operator or an elementwise
     /// function are per sample, and for the arguments of nets
     OverBatch,
-    /// A part of a divergence of the model that its definition has to be transformed for; elementwise, `Threshold` has no operand
-    Divergence {
-        /// Index of the divergence.
-        index: usize,
-        /// Which part.
-        part: DivergencePart,
-    },
 
     // Constants of the result's shape, batch-free
     #[allow(missing_docs)]
@@ -340,15 +335,4 @@ pub enum Function {
         /// Index of the net.
         net: usize,
     },
-}
-
-/// What is derived from a divergence's f.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DivergencePart {
-    /// f*(t)
-    Conjugate,
-    /// The output activation g(v)
-    Activation,
-    /// f′(1); no operand
-    Threshold,
 }

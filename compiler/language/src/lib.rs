@@ -10,6 +10,7 @@
 
 mod code;
 mod diagnostic;
+mod divergence;
 mod evaluate;
 pub mod function;
 mod link;
@@ -22,7 +23,7 @@ pub mod types;
 pub use code::{decode, encode};
 pub use diagnostic::Diagnostic;
 pub use evaluate::{Evaluation, Mode};
-pub use function::{DivergencePart, Function};
+pub use function::Function;
 pub use link::{Linked, Origin, link};
 pub use resolve::{
     Attributes, Const, Field, Given, Group, Hyper, Init, Latent, Net, Optimiser, OptimiserSpec, Output, Phase, Player,

@@ -1,5 +1,7 @@
 //! The macro without a compiler around it: whole programs, damaged programs, and what it says of common mistakes.
 
+mod divergence;
+
 use crate::model::expand_model;
 use crate::parse;
 use expect_test::expect_file;

@@ -48,6 +48,8 @@ pub struct Evaluation<'a, T: Target> {
     formula: Option<Formula<'a>>,
     /// Nets whose layers have been made.
     owners: Vec<bool>,
+    /// Scores behind what the activation of a divergence made, by its node: (divergence, score).
+    activated: BTreeMap<usize, (usize, Tracked<T::Tensor>)>,
 }
 
 /// Values of the step, made on demand.
@@ -104,6 +106,15 @@ struct Caller {
 enum Callee {
     Net(usize),
     Fn(usize),
+    Divergence(usize, Definition),
+}
+
+/// What the user writes of a divergence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Definition {
+    Value,
+    Conjugate,
+    Activation,
 }
 
 /// The variables of a formula.
@@ -139,6 +150,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
             diagnostics: Vec::new(),
             formula: None,
             owners: vec![false; model.nets.len()],
+            activated: BTreeMap::new(),
         }
     }
 

@@ -16,6 +16,7 @@ impl Resolved {
             groups: Vec::new(),
             noises: Vec::new(),
             latents: Vec::new(),
+            divergences: Vec::new(),
             nets: Vec::new(),
             players: Vec::new(),
             train: Default::default(),

@@ -5,6 +5,7 @@
 
 mod check;
 mod constants;
+mod divergences;
 mod names;
 mod plan;
 mod resolved;
@@ -59,6 +60,7 @@ fn resolve(model: &Model, given: Option<&Given<'_>>) -> (Resolved, Vec<Diagnosti
     plan::types(&mut resolved, &mut diagnostics);
     plan::players(&mut resolved, &mut diagnostics);
     plan::train(&mut resolved, &mut diagnostics);
+    divergences::analyse(&mut resolved, &mut diagnostics);
     check::everything(&mut resolved, &mut diagnostics);
     let mut distinct: Vec<Diagnostic> = Vec::new();
     for diagnostic in diagnostics {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::divergence::Analysis;
 use crate::evaluate::{Evaluation, Mode};
 use crate::resolve::names::Names;
 use crate::target::TypesOnly;
@@ -23,6 +24,8 @@ pub struct Resolved {
     pub noises: Vec<String>,
     /// Latents in model order.
     pub latents: Vec<Latent>,
+    /// What follows from the divergences, in model order.
+    pub(crate) divergences: Vec<Analysis>,
     /// Nets in model order.
     pub nets: Vec<Net>,
     /// Players in model order.

@@ -21,6 +21,7 @@ pub fn unary(function: &Function, x: &Expr) -> Option<Expr> {
         Tanh => x.tanh(),
         Sigmoid => x.sigmoid(),
         Softplus => x.softplus(),
+        LogLambert => log_lambert(x),
         Relu => x.relu(),
         // The exponential sees only what is not positive: beyond the select an overflow would give 0·∞ in the gradient.
         Elu => x.positive().select(x, &negative_part(x).exp().shift(-1.0)),
@@ -102,6 +103,21 @@ fn power(x: &Expr, exponent: f64) -> Expr {
     // At 0 value and slope are 0, where the derivative of the logarithm would make 0·∞.
     let zero = x.eq(&x.scalar(0.0));
     zero.select(&x.scalar(0.0), &by_logarithm(&zero.select(&x.scalar(1.0), x)))
+}
+
+/// The y of y + eʸ = x by Newton's method, which descends to the root from the right of it: y + eʸ is convex.
+///
+/// All but the last two steps are constants to the derivative. Each of those two doubles the number of derivatives that are
+/// right, so that three are: the value, and dy/dx = 1/(1 + eʸ) and its first two derivatives.
+fn log_lambert(x: &Expr) -> Expr {
+    let step = |y: Expr| {
+        let exp = y.exp();
+        let excess = &y + &exp - x;
+        y - excess / exp.shift(1.0)
+    };
+    let start = x.min(&x.max(&x.scalar(1.0)).ln());
+    let near = (0..3).fold(start, |y, _| step(y)).stop_grad();
+    step(step(near))
 }
 
 /// A class tensor as floats.
