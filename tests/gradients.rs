@@ -73,6 +73,18 @@ cases!(sequences_of_channels, [2, 7], {
     Deviation -> [3, 5] { x.conv(2, kernel = 3).minibatch_std() }
 });
 
+cases!(recurrent_layers, [3, 2], {
+    Gru -> [3, 3] { x.gru(3) }
+    GruBackwards -> [3, 3] { x.gru(3, reverse = true) }
+    GruMasked -> [3, 3] { x.gru(3, mask = x.sum(axis = 1) > 0.0) }
+    GruLast -> [3] { x.gru(3)[2] }
+    Lstm -> [3, 2] { x.lstm(2) }
+    LstmBackwards -> [3, 2] { x.lstm(2, mask = x.sum(axis = 1) > 0.0, reverse = true) }
+    GruCells -> [3] { let h = x[0].dense(3).tanh(); x[1].gru_cell(h) }
+    LstmCells -> [3] { let (h, c) = x[0].lstm_cell(x[1].dense(3), x[2].dense(3)); h * c }
+    Stacked -> [2] { x.gru(3).lstm(2)[1] }
+});
+
 cases!(elementwise_functions, [4], {
     Ln -> [3] { x.dense(3).softplus().ln() }
     Exp -> [3] { x.dense(3).exp() }
@@ -227,6 +239,29 @@ mod other {
     }
 
     gan! {
+        pub model Spectral {
+            data x: [2, 4, 4];
+            noise y: categorical(3);
+            #[spectral_norm]
+            net Plain(x: [2, 4, 4]) -> [3] { x.flatten().dense(4).tanh().dense(3) }
+            #[spectral_norm]
+            net Convolved(x: [2, 4, 4]) -> [2, 4, 4] {
+                x.conv(4, kernel = 3, stride = 2, pad = 1, groups = 2).tanh().conv_transpose(2, kernel = 4, stride = 2, pad = 1)
+            }
+            #[spectral_norm]
+            net Embedded(x: [2, 4, 4], y: class(3)) -> [4] { x.flatten().dense(4).tanh() * y.embed(4) }
+            #[spectral_norm]
+            net Carried(x: [2, 4, 4]) -> [2, 3] { x.reshape([2, 16]).gru(3) }
+            fn penalised(y, x) { E[y] + E[square(grad(y, x).norm() - 1.0)] }
+            player Plain minimizes { penalised(exp(0.5 * Plain(x)), x) + E[square(Plain(2.0 * x))] }
+            player Convolved minimizes { penalised(exp(0.5 * Convolved(x)), x) }
+            player Embedded minimizes { penalised(exp(0.5 * Embedded(x, y)), x) }
+            player Carried minimizes { penalised(exp(0.5 * Carried(x)), x) }
+            train { Plain, Convolved, Embedded, Carried: sgd(1.0); }
+        }
+    }
+
+    gan! {
         /// A penalty on the generator's own map, through both nets and several players of one net.
         pub model Composed {
             data x: [3];
@@ -295,6 +330,11 @@ fn functions_of_classes() {
 #[test]
 fn functions_with_draws() {
     check::<other::WithDraws>(3);
+}
+
+#[test]
+fn spectrally_normalised_nets() {
+    check::<other::Spectral>(3);
 }
 
 #[test]

@@ -8,4 +8,5 @@ mod draws;
 mod functions;
 mod layers;
 mod optimisers;
+mod pytorch;
 mod turns;

@@ -283,3 +283,119 @@ fn fields_that_nothing_of_the_phase_reads_need_not_be_supplied() {
     model.fit(&whole, Fit::steps(2).quiet()).expect("every field is there");
     assert!(model.metrics().expect("metrics").B.is_some());
 }
+
+gan! {
+    pub model Bounded {
+        data x: [3];
+        noise z: normal([2]);
+        net G(z: [2]) -> [3] { z.dense(3) }
+        #[ema(0.5)]
+        #[spectral_norm]
+        net D(x: [3]) -> [1] { x.dense(4, bias = false).tanh().dense(1, bias = false) }
+        #[frozen]
+        #[spectral_norm]
+        net Z(x: [3]) -> [2] { x.dense(2, bias = false) }
+        player D minimizes { E[D(x)] - E[D(G(z))] + 0.0 * E[Z(x)] }
+        player G minimizes { E[D(G(z))] }
+        train { D: sgd(0.5), steps = 2; G: sgd(0.5); }
+        metric score = E[D(x)];
+        output d(x) = D(x);
+        output z(x) = Z(x);
+    }
+}
+
+fn floats(model: &impl Model, name: &str) -> Vec<f64> {
+    model.parameter(name).expect("a state of this name").as_slice().iter().map(|v| f64::from(*v)).collect()
+}
+
+/// W·x or, along the other axis, Wᵀ·x, for W of `rows`.
+fn times(w: &[f64], rows: usize, x: &[f64], transposed: bool) -> Vec<f64> {
+    let columns = w.len() / rows;
+    match transposed {
+        false => (0..rows).map(|r| (0..columns).map(|c| w[r * columns + c] * x[c]).sum()).collect(),
+        true => (0..columns).map(|c| (0..rows).map(|r| w[r * columns + c] * x[r]).sum()).collect(),
+    }
+}
+
+fn unit(x: &[f64]) -> Vec<f64> {
+    let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
+    x.iter().map(|x| x / norm).collect()
+}
+
+fn largest_singular_value(w: &[f64], rows: usize) -> f64 {
+    let mut u = vec![1.0; rows];
+    for _ in 0..1000 {
+        u = unit(&times(w, rows, &times(w, rows, &u, true), false));
+    }
+    times(w, rows, &u, true).iter().map(|v| v * v).sum::<f64>().sqrt()
+}
+
+#[test]
+fn power_iterations_belong_to_the_turns_of_the_net() {
+    let mut model = Bounded::build(Config::new().batch(4).seed(5)).expect("the model builds");
+    let vectors =
+        |model: &Bounded| ["D.dense_0.weight_u", "D.dense_0.weight_v", "D.dense_1.weight_u"].map(|n| floats(model, n));
+    // The vectors start near singular vectors, the same ones for the same seed.
+    let again = Bounded::build(Config::new().batch(2).seed(5)).expect("the model builds");
+    assert_eq!(vectors(&model), vectors(&again));
+    let weight = floats(&model, "D.dense_0.weight");
+    let [u, v, _] = vectors(&model);
+    let sigma: f64 = u.iter().zip(times(&weight, 4, &v, false)).map(|(u, w)| u * w).sum();
+    let exact = largest_singular_value(&weight, 4);
+    assert!(sigma <= exact * (1.0 + 1e-6) && sigma > 0.95 * exact, "{sigma} of {exact}");
+
+    let x = Tensor::new([4, 3], (0..12).map(|i| (i as f32 * 1.7).sin()).collect()).expect("a batch");
+    let batch = BoundedBatch { x: x.clone() };
+    // One iteration with the weight before the update, whatever the number of calls.
+    let before = vectors(&model);
+    let mut after = before.clone();
+    after[1] = unit(&times(&weight, 4, &before[0], true));
+    after[0] = unit(&times(&weight, 4, &after[1], false));
+    model.turn(BoundedPlayer::D, &batch).expect("a turn");
+    let moved = vectors(&model);
+    for (name, found, wanted) in [("u", &moved[0], &after[0]), ("v", &moved[1], &after[1])] {
+        crate::support::assert_close(name, found, wanted, 1e-5);
+    }
+    assert!(moved[0].iter().zip(&before[0]).any(|(m, b)| (m - b).abs() > 1e-6), "it moved");
+
+    // Turns of others, metrics and outputs hold them.
+    model.turn(BoundedPlayer::G, &batch).expect("a turn");
+    model.metrics().expect("metrics");
+    let scores = model.d(&x).expect("an output");
+    assert_eq!(vectors(&model), moved);
+
+    // An output divides its averaged weights by the held estimates.
+    let [first, second] = ["D.dense_0.weight", "D.dense_1.weight"].map(|n| (floats(&model, &format!("{n}.average")), n));
+    let layer = |(w, name): &(Vec<f64>, &str), rows: usize, x: &[f64]| {
+        let (u, v) = (floats(&model, &format!("{name}_u")), floats(&model, &format!("{name}_v")));
+        let sigma: f64 = u.iter().zip(times(w, rows, &v, false)).map(|(u, w)| u * w).sum();
+        times(w, rows, x, false).into_iter().map(|y| y / sigma).collect::<Vec<_>>()
+    };
+    for (row, score) in x.as_slice().chunks(3).zip(scores.as_slice()) {
+        let x: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+        let h: Vec<f64> = layer(&first, 4, &x).into_iter().map(f64::tanh).collect();
+        crate::support::assert_close("score", &[f64::from(*score)], &layer(&second, 1, &h), 1e-5);
+    }
+
+    // A frozen net divides by its first estimate for ever.
+    let frozen = floats(&model, "Z.dense_0.weight");
+    assert!(model.parameter("Z.dense_0.bias").is_err());
+    let y = model.z(&x).expect("an output");
+    let exact = largest_singular_value(&frozen, 2);
+    let plain = times(&frozen, 2, &x.as_slice()[..3].iter().map(|x| f64::from(*x)).collect::<Vec<_>>(), false);
+    for (y, plain) in y.as_slice().iter().zip(plain) {
+        assert!((f64::from(*y) - plain / exact).abs() < 0.06 * (plain / exact).abs() + 1e-6, "{y} for {}", plain / exact);
+    }
+
+    // States are saved: a loaded model goes on with the same bits.
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bounded.safetensors");
+    model.save(&path).expect("a checkpoint");
+    let mut other = Bounded::build(Config::new().batch(4).seed(5)).expect("the model builds");
+    other.load(&path).expect("the same model");
+    for model in [&mut model, &mut other] {
+        model.step(&[BoundedBatch { x: x.clone() }]).expect("a step");
+    }
+    assert_eq!(vectors(&model), vectors(&other));
+    assert_ne!(vectors(&model), moved);
+}

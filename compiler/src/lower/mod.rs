@@ -14,7 +14,7 @@ mod target;
 mod values;
 
 pub use programs::{OutputProgram, Programs, Turn, lower};
-pub use states::{Init, Kind, StateSpec, States};
+pub use states::{Init, Kind, POWER_ITERATIONS, StateSpec, States};
 pub use target::GraphTarget;
 
 use crate::ir::Expr;

@@ -52,13 +52,6 @@ pub fn lower(
     batch: usize,
     locate: &dyn Fn(&Diagnostic) -> Error,
 ) -> Result<Programs> {
-    for net in &resolved.model.nets {
-        if let Some(attribute) = net.attributes.iter().find(|a| a.name.text == "spectral_norm") {
-            let message =
-                "`#[spectral_norm]` is not executable yet; a gradient penalty, or `#[clip(c)]`, bounds a critic too";
-            return Err(locate(&Diagnostic::new(attribute.name.site, message)));
-        }
-    }
     let lowering = Lowering { resolved, functions, batch, locate };
     let mut states = States::new();
     let mut turns = Vec::new();
@@ -85,7 +78,8 @@ struct Lowering<'r> {
 
 impl Lowering<'_> {
     fn turn(&self, players: &[usize], steps: usize, states: &mut States) -> Result<Turn> {
-        let mut target = GraphTarget::new(self.resolved, self.functions, self.batch, false);
+        let updated: BTreeSet<usize> = players.iter().flat_map(|p| self.updated_nets(*p)).collect();
+        let mut target = GraphTarget::new(self.resolved, self.functions, self.batch, false).updating(updated.clone());
         let mut objectives = Vec::new();
         {
             let mut evaluation = Evaluation::new(self.resolved, &mut target, Mode::Training);
@@ -118,8 +112,7 @@ impl Lowering<'_> {
         for (player, reads, found) in gradients {
             self.update(&mut target, player, &reads, found)?;
         }
-        let updated: BTreeSet<usize> = players.iter().flat_map(|p| self.updated_nets(*p)).collect();
-        for (name, net, next) in target.moved_statistics() {
+        for (name, net, next) in target.moved_states() {
             if updated.contains(&net) {
                 target.write(&name, &next);
             }

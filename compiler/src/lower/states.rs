@@ -20,9 +20,15 @@ pub enum Init {
         /// Standard deviation.
         deviation: f32,
     },
-    /// As the state of this index in the registry's order: an average starts at what it averages.
+    /// An average starts at what it averages.
     CopyOf,
+    /// A singular vector starts after power iterations on the initial weight, [`POWER_ITERATIONS`] of them, from a vector of
+    /// normal numbers in the left vector's place.
+    Singular,
 }
+
+/// Power iterations before training, as PyTorch makes: outputs of a model that has not trained divide by a usable estimate.
+pub const POWER_ITERATIONS: usize = 15;
 
 impl Init {
     /// Uniform in (−bound, bound).
@@ -43,6 +49,17 @@ pub enum Kind {
     Statistic {
         /// Index of the owning net.
         net: usize,
+    },
+    /// A unit vector with which the largest singular value of a weight is estimated: moved by turns that update the net.
+    SingularVector {
+        /// Index of the owning net.
+        net: usize,
+        /// Name of the weight.
+        of: String,
+        /// The weight's axis of output features, which are the rows of its matrix.
+        rows: usize,
+        /// Whether it is the left one, with an element a row.
+        left: bool,
     },
     /// An average of a parameter, read by outputs.
     Average {

@@ -11,7 +11,7 @@ use crate::autodiff;
 use crate::ir::{Builder, DType, Expr, Literal, Op, Type};
 use crate::rewrite;
 use saddlepoint_language::{Call, Element, Function, Init as GivenInit, Layer, Resolved, Target, TensorType, Typed};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Makes graph nodes for one program: a turn, the metrics, or an output.
 pub struct GraphTarget<'r> {
@@ -24,6 +24,10 @@ pub struct GraphTarget<'r> {
     inputs: BTreeMap<String, Expr>,
     draws: Option<Draws>,
     states: States,
+    /// Nets whose parameters the program updates.
+    updated: BTreeSet<usize>,
+    /// Weights after spectral normalisation, by name: all calls of a program divide by one σ.
+    normalised: BTreeMap<String, Expr>,
     /// Next value of each statistic that a call has moved, by name.
     moved: BTreeMap<String, Expr>,
 }
@@ -40,8 +44,21 @@ impl<'r> GraphTarget<'r> {
             inputs: BTreeMap::new(),
             draws: None,
             states: States::new(),
+            updated: BTreeSet::new(),
+            normalised: BTreeMap::new(),
             moved: BTreeMap::new(),
         }
+    }
+
+    /// Says which nets the program updates; before any call.
+    pub fn updating(mut self, nets: BTreeSet<usize>) -> GraphTarget<'r> {
+        self.updated = nets;
+        self
+    }
+
+    /// Whether the program updates this net.
+    pub fn updates(&self, net: usize) -> bool {
+        self.updated.contains(&net)
     }
 
     /// The graph under construction.
@@ -81,7 +98,7 @@ impl<'r> GraphTarget<'r> {
         let name = format!("{}.{part}", layer.name);
         let init = match (self.resolved.nets[layer.net].attributes.init, part) {
             // Scales of normalisations and slopes start as constants and stay so.
-            (Some(given), "weight") if !matches!(init, Init::Constant(_)) => match given {
+            (Some(given), "weight" | "weight_ih" | "weight_hh") if !matches!(init, Init::Constant(_)) => match given {
                 GivenInit::Normal { deviation } => Init::Normal { deviation: deviation as f32 },
                 GivenInit::Uniform { low, high } => Init::Uniform { low: low as f32, high: high as f32 },
                 GivenInit::Zeros => Init::Constant(0.0),
@@ -93,6 +110,28 @@ impl<'r> GraphTarget<'r> {
             return self.average(&name, shape);
         }
         self.builder.state(&name, Type::f32(shape))
+    }
+
+    /// A weight whose output features stand on axis `rows`: the parameter, in a net with spectral normalisation divided by
+    /// its largest singular value.
+    pub fn weight(&mut self, layer: &Layer, part: &str, shape: &[usize], init: Init, rows: usize) -> Expr {
+        let name = format!("{}.{part}", layer.name);
+        if let Some(known) = self.normalised.get(&name) {
+            return known.clone();
+        }
+        let weight = self.parameter(layer, part, shape, init);
+        if !self.resolved.nets[layer.net].attributes.spectral_norm {
+            return weight;
+        }
+        let divided = layers::normalised(self, layer, part, rows, weight);
+        self.normalised.insert(name, divided.clone());
+        divided
+    }
+
+    /// A state of this name and kind, as it is at the start of the program.
+    pub fn state(&mut self, name: &str, shape: &[usize], init: Init, kind: Kind) -> Expr {
+        self.declare(name, shape, init, kind);
+        self.builder.state(name, Type::f32(shape))
     }
 
     /// The running average of a parameter.
@@ -114,13 +153,18 @@ impl<'r> GraphTarget<'r> {
 
     /// Moves a running statistic; written at the end of turns that update the net.
     pub fn move_statistic(&mut self, layer: &Layer, part: &str, next: Expr) {
-        self.moved.insert(format!("{}.{part}", layer.name), next);
+        self.move_state(&format!("{}.{part}", layer.name), &next);
     }
 
-    /// Statistics that calls have moved, with their owners.
-    pub fn moved_statistics(&self) -> Vec<(String, usize, Expr)> {
+    /// Moves a statistic or singular vector; written at the end of turns that update the net.
+    pub fn move_state(&mut self, name: &str, next: &Expr) {
+        self.moved.insert(name.to_string(), next.clone());
+    }
+
+    /// Statistics and singular vectors that calls have moved, with their owners.
+    pub fn moved_states(&self) -> Vec<(String, usize, Expr)> {
         let owner = |name: &str| match self.states.get(name).map(|s| &s.kind) {
-            Some(Kind::Statistic { net }) => Some(*net),
+            Some(Kind::Statistic { net } | Kind::SingularVector { net, .. }) => Some(*net),
             _ => None,
         };
         self.moved.iter().filter_map(|(name, next)| owner(name).map(|net| (name.clone(), net, next.clone()))).collect()

@@ -192,6 +192,16 @@ impl Kernel {
         self.axes.iter().map(|a| a.extent).product()
     }
 
+    /// Every access to a buffer, mutable.
+    pub fn accesses_mut(&mut self) -> Vec<&mut Access> {
+        let loads = self.body.iter_mut().filter_map(|inst| match inst {
+            Inst::Load(access, _) | Inst::LoadAt { access, .. } => Some(access),
+            _ => None,
+        });
+        let results = self.reductions.iter_mut().map(|r| &mut r.access);
+        loads.chain(self.stores.iter_mut().map(|s| &mut s.access)).chain(results).collect()
+    }
+
     /// Every affine function of the kernel.
     pub fn affines(&self) -> Vec<&Affine> {
         let body = self.body.iter().filter_map(Inst::affine);

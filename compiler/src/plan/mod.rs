@@ -58,6 +58,8 @@ pub struct Buffer {
 pub struct Arg {
     /// The buffer.
     pub buffer: BufferId,
+    /// The kernel's parameter points to this element of it.
+    pub offset: i64,
     /// Elements that each worker's part lies behind the one of the worker before; 0 when all use the same.
     pub per_worker: usize,
 }

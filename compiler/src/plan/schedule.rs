@@ -115,7 +115,8 @@ impl Steps {
         self.steps.push(Step { barrier: false, work, nodes: nodes.to_vec() });
     }
 
-    fn push_kernel(&mut self, kernel: Kernel, sharing: Sharing, args: Vec<Arg>, nodes: &[NodeId]) {
+    fn push_kernel(&mut self, mut kernel: Kernel, sharing: Sharing, mut args: Vec<Arg>, nodes: &[NodeId]) {
+        rebase(&mut kernel, &mut args);
         let parts = parts(&kernel, sharing, self.options.workers);
         let number = *self.known.entry(kernel.clone()).or_insert_with(|| {
             self.kernels.push(kernel);
@@ -130,7 +131,7 @@ impl Steps {
         if kernel.iterations() == 0 && kernel.reductions.is_empty() {
             return;
         }
-        let mut args: Vec<Arg> = buffers.into_iter().map(|buffer| Arg { buffer, per_worker: 0 }).collect();
+        let mut args: Vec<Arg> = buffers.into_iter().map(|buffer| Arg { buffer, offset: 0, per_worker: 0 }).collect();
         if sharing != Sharing::Partial {
             self.push_kernel(kernel, sharing, args, nodes);
             return;
@@ -160,7 +161,7 @@ impl Steps {
             let access = Access { param: to, at: Affine { offset, coefs: coefs(0) } };
             combine.reductions.push(Reduction { kind: r.kind, value: combine.body.len() - 1, access });
             // The result's own parameter may not be read elsewhere in this kernel: it is only now being computed.
-            args[r.access.param] = Arg { buffer: partial, per_worker: elements };
+            args[r.access.param] = Arg { buffer: partial, offset: 0, per_worker: elements };
         }
         self.push_kernel(kernel, sharing, args, nodes);
         self.kernel(combine, nodes, memories);
@@ -215,22 +216,39 @@ impl Steps {
             let Some(target) = param(new).filter(|p| kernel.stores.iter().any(|s| s.access.param == *p)) else { continue };
             written = true;
             let Some(source) = reads else { continue };
-            let places: Vec<&Affine> = kernel
+            let place = |access: &Access| access.at.clone().shifted(args[access.param].offset);
+            let places: Vec<Affine> = kernel
                 .body
                 .iter()
                 .filter_map(|inst| match inst {
-                    Inst::Load(access, _) | Inst::LoadAt { access, .. } if access.param == source => Some(&access.at),
+                    Inst::Load(access, _) | Inst::LoadAt { access, .. } if access.param == source => Some(place(access)),
                     _ => None,
                 })
                 .collect();
             let indexed =
                 kernel.body.iter().any(|inst| matches!(inst, Inst::LoadAt { access, .. } if access.param == source));
             let stores = kernel.stores.iter().filter(|s| s.access.param == target);
-            if indexed || stores.into_iter().any(|s| places.iter().any(|at| **at != s.access.at)) {
+            if indexed || stores.into_iter().any(|s| places.iter().any(|at| *at != place(&s.access))) {
                 return false;
             }
         }
         true
+    }
+}
+
+/// Lets every parameter point to the first element that the kernel names in it: kernels over different parts of buffers, such as
+/// the steps of a recurrent layer, are then equal and compiled once.
+fn rebase(kernel: &mut Kernel, args: &mut [Arg]) {
+    let mut first: Vec<Option<i64>> = vec![None; args.len()];
+    for access in kernel.accesses_mut() {
+        let first = &mut first[access.param];
+        *first = Some(first.map_or(access.at.offset, |f| f.min(access.at.offset)));
+    }
+    for access in kernel.accesses_mut() {
+        access.at.offset -= first[access.param].unwrap_or(0);
+    }
+    for (arg, first) in args.iter_mut().zip(first) {
+        arg.offset += first.unwrap_or(0);
     }
 }
 
@@ -297,7 +315,7 @@ fn step_touches(step: &Step, kernels: &[Kernel], memories: &Memories, worker: us
             return whole(arg.buffer, write);
         }
         let (region, offset) = locate(arg.buffer);
-        let offset = offset + (arg.per_worker * worker) as i64;
+        let offset = offset + arg.offset + (arg.per_worker * worker) as i64;
         let (lo, hi) = access.at.range(&extents);
         let moved = kernel.parallel.map_or(0, |p| access.at.coefs[p] * shift);
         Touch { region, first: offset + lo + moved, last: offset + hi + moved, write }

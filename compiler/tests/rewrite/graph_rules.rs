@@ -253,6 +253,29 @@ const CASES: &[Case] = &[
         s.out(&pad(0).slice(&[s.n - 1], &[s.n + 5], &[1]));
         s.out(&pad(2).slice(&[s.n], &[s.n + 5], &[1]));
     }),
+    exact("slice-of-padding", |s| {
+        let x = s.input("x", &[3, 4]);
+        let pad = |i: usize| x.pad(&[s.n, 0], &[s.m, 2], &[i, i], &s.b.f32(9.0));
+        s.out(&pad(0).slice(&[0, 1], &[s.n, 3], &[1, 1]));
+        s.out(&pad(2).slice(&[1, 12], &[s.n + 3, 12], &[2, 1]));
+        s.out(&pad(1).slice(&[s.n + 5, 0], &[s.n + 5 + s.m, 7], &[1, 3]));
+        // These meet the operand.
+        s.out(&pad(0).slice(&[0, 1], &[s.n + 1, 3], &[1, 1]));
+        s.out(&pad(1).slice(&[s.n + 4, 0], &[s.n + 5 + s.m, 7], &[1, 3]));
+    }),
+    exact("sum-of-neighbours", |s| {
+        let zero = s.b.f32(0.0);
+        let place = |e: &Expr, lo: usize, hi: usize| e.pad(&[0, lo], &[0, hi], &[0, 0], &zero);
+        let (x, y, m) = (s.x(), s.y(), s.m);
+        s.out(&(place(&x, 0, 2 * m) + place(&y, m, m) + place(&x.exp(), 2 * m, 0)));
+        s.out(&(place(&y, m, m) + place(&x, 0, 2 * m)));
+        // A gap, an overlap, another value, another axis.
+        s.out(&(place(&x, 0, 2 * m) + place(&y, 2 * m, 0)));
+        s.out(&(place(&x, 0, 1) + place(&y, 1, 0)));
+        let nine = s.b.f32(9.0);
+        s.out(&(x.pad(&[0, 0], &[0, m], &[0, 0], &nine) + y.pad(&[0, m], &[0, 0], &[0, 0], &nine)));
+        s.out(&(x.pad(&[0, 0], &[s.n, m], &[0, 0], &zero) + y.pad(&[s.n, m], &[0, 0], &[0, 0], &zero)));
+    }),
     exact("slice-of-concat", |s| {
         let whole = Expr::concat(&[&s.x(), &s.y()], 0).unwrap();
         s.out(&whole.slice_axis(0, 0, s.n));

@@ -1,6 +1,7 @@
 //! From the model's text to compiled programs and initial states.
 
 use super::feed::{Feed, feeds};
+use super::initial::initialise;
 use super::link::{NetDef, fill, link_externs};
 use super::{Engine, Program, Turn};
 use crate::array::Kind;
@@ -8,11 +9,8 @@ use crate::config::Config;
 use crate::device::cpu::{CpuDevice, StateStore};
 use crate::error::{Error, Result};
 use crate::source::loader::{FieldSpec, GroupSpec};
-use crate::streams::Stream;
-use rand::RngExt;
-use rand_distr::{Distribution, StandardNormal};
-use saddlepoint_compiler::ir::{DType, Graph};
-use saddlepoint_compiler::lower::{self, Init, Kind as StateKind, RustFunction, States};
+use saddlepoint_compiler::ir::Graph;
+use saddlepoint_compiler::lower::{self, RustFunction, States};
 use saddlepoint_compiler::rewrite;
 use saddlepoint_language::{Diagnostic, Element, Given, Model, Resolved, TensorType, decode};
 
@@ -146,33 +144,6 @@ pub(super) fn column_spec(name: &str, ty: &TensorType) -> Result<FieldSpec> {
 fn group_spec(group: &saddlepoint_language::Group) -> Result<GroupSpec> {
     let field = |f: &saddlepoint_language::Field| column_spec(&f.name, &f.ty);
     Ok(GroupSpec { name: group.name.clone(), fields: group.fields.iter().map(field).collect::<Result<Vec<_>>>()? })
-}
-
-/// Sets every state to its initial value; a parameter's depends on the seed and its name alone.
-fn initialise(store: &mut StateStore, states: &States, seed: u64) -> Result<()> {
-    for (name, spec) in states {
-        if spec.ty.dtype != DType::F32 {
-            continue;
-        }
-        let values = initial_values(states, name, seed);
-        store.write_f32(name, &values)?;
-    }
-    Ok(())
-}
-
-fn initial_values(states: &States, name: &str, seed: u64) -> Vec<f32> {
-    let Some(spec) = states.get(name) else { return Vec::new() };
-    let n = spec.ty.elements();
-    let mut draws = Stream::Initial { parameter: name }.open(seed);
-    match (spec.init, &spec.kind) {
-        (Init::Constant(value), _) => vec![value; n],
-        (Init::Uniform { low, high }, _) => (0..n).map(|_| low + (high - low) * draws.random::<f32>()).collect(),
-        (Init::Normal { deviation }, _) => {
-            (0..n).map(|_| deviation * Distribution::<f32>::sample(&StandardNormal, &mut draws)).collect()
-        }
-        (Init::CopyOf, StateKind::Average { of }) => initial_values(states, of, seed),
-        (Init::CopyOf, _) => vec![0.0; n],
-    }
 }
 
 /// A number that tells models of different states apart (FNV-1a over names and types).

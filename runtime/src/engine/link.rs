@@ -75,7 +75,7 @@ impl Engine {
     fn donor(&self) -> Donor {
         let mut states = BTreeMap::new();
         for (name, spec) in &self.specs {
-            if matches!(spec.kind, Kind::Parameter { .. } | Kind::Statistic { .. } | Kind::Average { .. })
+            if !matches!(spec.kind, Kind::Optimiser { .. })
                 && let Ok(values) = self.store.read_f32(name)
             {
                 states.insert(name.clone(), (spec.ty.shape.clone(), values));
@@ -205,8 +205,8 @@ fn transfers(states: &States, donor: &Donor, linked: &Linked, place: &str) -> Re
     for (name, spec) in states {
         let base = match &spec.kind {
             Kind::Average { of } => of,
-            Kind::Parameter { .. } | Kind::Statistic { .. } => name,
-            _ => continue,
+            Kind::Parameter { .. } | Kind::Statistic { .. } | Kind::SingularVector { .. } => name,
+            Kind::Optimiser { .. } => continue,
         };
         // `G.Trunk.dense_0.weight` belongs to a net behind `G`, not to `G`.
         let Some(rest) = base.strip_prefix(&here).filter(|rest| rest.split('.').count() == 2) else { continue };

@@ -8,6 +8,7 @@ mod build;
 mod checkpoint;
 mod describe;
 mod feed;
+mod initial;
 mod link;
 mod model;
 mod outputs;

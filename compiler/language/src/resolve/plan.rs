@@ -184,6 +184,14 @@ fn attributes(e: &mut Evaluation<'_, TypesOnly>, written: &[tree::Attribute], er
             (_, None) => {}
         }
     }
+    if attributes.spectral_norm
+        && attributes.init == Some(Init::Zeros)
+        && let Some(init) = written.iter().find(|a| a.name.text == "init")
+    {
+        let message = "`#[spectral_norm]` divides weights by their largest singular value, which of zeros is 0; start from \
+                       `normal(0.02)` or leave `init` out";
+        errors.push(Diagnostic::new(init.name.site, message));
+    }
     attributes
 }
 

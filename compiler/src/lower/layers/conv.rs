@@ -41,7 +41,7 @@ pub fn conv(target: &mut GraphTarget<'_>, layer: &Layer, x: &Expr, geometry: &Ge
     let mut shape = vec![geometry.features, inputs];
     shape.extend(&geometry.kernel);
     let init = fan_in(inputs, &geometry.kernel);
-    let w = target.parameter(layer, "weight", &shape, init);
+    let w = target.weight(layer, "weight", &shape, init, 0);
     let y = x.conv(
         &w,
         ConvDims {
@@ -69,7 +69,7 @@ pub fn conv_transpose(
     let mut shape = vec![inputs, g.features];
     shape.extend(&g.kernel);
     let init = fan_in(g.features, &g.kernel);
-    let w = target.parameter(layer, "weight", &shape, init);
+    let w = target.weight(layer, "weight", &shape, init, 1);
     let mut perm: Vec<usize> = (0..shape.len()).collect();
     perm.swap(0, 1);
     let spatial: Vec<usize> = (2..shape.len()).collect();

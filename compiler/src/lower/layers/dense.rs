@@ -10,7 +10,7 @@ pub fn dense(target: &mut GraphTarget<'_>, layer: &Layer, x: &Expr, n: usize, bi
     let last = x.rank() - 1;
     let k = x.shape()[last];
     let init = Init::within(1.0 / (k as f32).sqrt());
-    let w = target.parameter(layer, "weight", &[n, k], init);
+    let w = target.weight(layer, "weight", &[n, k], init, 0);
     let y = x.dot(&w, DotDims { lhs_contract: vec![last], rhs_contract: vec![1], ..DotDims::default() });
     if !bias {
         return y;
@@ -21,6 +21,6 @@ pub fn dense(target: &mut GraphTarget<'_>, layer: &Layer, x: &Expr, n: usize, bi
 
 /// `[batch, …] of class(k) → [batch, …, n]`: rows of a table `[k, n]` that starts standard normal.
 pub fn embed(target: &mut GraphTarget<'_>, layer: &Layer, classes: &Expr, k: usize, n: usize) -> Expr {
-    let table = target.parameter(layer, "weight", &[k, n], Init::Normal { deviation: 1.0 });
+    let table = target.weight(layer, "weight", &[k, n], Init::Normal { deviation: 1.0 }, 0);
     table.gather(classes, 0)
 }

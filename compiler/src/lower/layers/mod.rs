@@ -3,6 +3,10 @@
 mod conv;
 mod dense;
 mod norm;
+mod recurrent;
+mod spectral;
+
+pub use spectral::normalised;
 
 use super::target::GraphTarget;
 use super::values::per_sample;
@@ -40,7 +44,34 @@ pub fn layer(target: &mut GraphTarget<'_>, call: &Call<'_, Expr>, layer: &Layer)
         Function::InstanceNorm => norm::instance_norm(&per_sample(first, batch)?),
         Function::LayerNorm => norm::layer_norm(target, layer, &per_sample(first, batch)?),
         Function::Prelu => norm::prelu(target, layer, &per_sample(first, batch)?),
+        Function::Gru { features, masked, reverse } | Function::Lstm { features, masked, reverse } => {
+            let x = per_sample(first, batch)?;
+            let mask = match call.operands.get(1).filter(|_| *masked) {
+                Some(mask) => Some(per_sample(mask, batch)?),
+                None => None,
+            };
+            let sequence = recurrent::Sequence { mask: mask.as_ref(), reverse: *reverse };
+            let rows = match call.function {
+                Function::Gru { .. } => recurrent::gru(target, layer, &x, known(features)?, &sequence),
+                _ => recurrent::lstm(target, layer, &x, known(features)?, &sequence),
+            };
+            rows.ok_or("a recurrent layer needs a sequence of one element at least")?
+        }
+        Function::GruCell => {
+            let [x, h] = all(call, batch)?;
+            recurrent::gru_cell(target, layer, &x, &h)
+        }
+        Function::LstmCell => {
+            let [x, h, c] = all(call, batch)?;
+            return Ok(recurrent::lstm_cell(target, layer, &x, &h, &c).into());
+        }
         other => return Err(format!("{other:?} is not executable yet")),
     };
     Ok(vec![one])
+}
+
+/// All operands, with a batch axis.
+fn all<const N: usize>(call: &Call<'_, Expr>, batch: usize) -> Result<[Expr; N], String> {
+    let operands = call.operands.iter().map(|o| per_sample(o, batch)).collect::<Result<Vec<_>, _>>()?;
+    operands.try_into().map_err(|_| format!("{:?} takes {N} operands", call.function))
 }

@@ -22,6 +22,20 @@ pub const RULES: &[Rule] = &[
         apply: slice_of_pad,
     },
     Rule {
+        name: "slice-of-padding",
+        equation: "slice(pad(x, v)) = v, where the slice meets nothing but padding at the ends",
+        holds: "always",
+        roots: &[Slice],
+        apply: slice_of_padding,
+    },
+    Rule {
+        name: "sum-of-neighbours",
+        equation: "pad(x) + pad(y) = pad(concat(x, y)), where y begins at the place where x ends",
+        holds: "for padding by 0 along one axis, up to the sign of zeros",
+        roots: &[Add],
+        apply: sum_of_neighbours,
+    },
+    Rule {
         name: "slice-of-concat",
         equation: "slice(concat(..., x, ...)) = slice(x), where the slice lies within one part",
         holds: "always",
@@ -92,6 +106,49 @@ fn slice_of_pad(r: &mut Rewriter, op: &Op, args: &[NodeId]) -> Result<Option<Nod
         }
     }
     r.add(Op::Slice { start: first, stop: last, step: stride }, &[x]).map(Some)
+}
+
+fn slice_of_padding(r: &mut Rewriter, op: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {
+    let (Op::Slice { start, stop, step }, Some((Op::Pad { lo, interior, .. }, inner))) = (op, r.view(args[0])) else {
+        return Ok(None);
+    };
+    let value = inner[1];
+    let shape = r.graph.shape(inner[0]);
+    let outside = |i: usize| {
+        let reach = shape[i] + shape[i].saturating_sub(1) * interior[i];
+        start[i] < stop[i] && (stop[i] <= lo[i] || start[i] >= lo[i] + reach)
+    };
+    if !(0..start.len()).any(outside) {
+        return Ok(None);
+    }
+    let shape = (0..start.len()).map(|i| (stop[i] - start[i]).div_ceil(step[i])).collect();
+    r.add(Op::Broadcast { shape, dims: Vec::new() }, &[value]).map(Some)
+}
+
+/// The gradient of a value of which pieces are used: without this every piece would be padded to the whole.
+fn sum_of_neighbours(r: &mut Rewriter, _: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {
+    for [first, second] in [[args[0], args[1]], [args[1], args[0]]] {
+        let (Some((Op::Pad { lo, hi, interior }, a)), Some((Op::Pad { lo: l1, hi: h1, interior: i1 }, b))) =
+            (r.view(first), r.view(second))
+        else {
+            return Ok(None);
+        };
+        if a[1] != b[1] || r.number(a[1]) != Some(0.0) || interior.iter().chain(i1).any(|i| *i != 0) {
+            return Ok(None);
+        }
+        let differ: Vec<usize> = (0..lo.len()).filter(|i| lo[*i] != l1[*i] || hi[*i] != h1[*i]).collect();
+        let [axis] = differ[..] else { return Ok(None) };
+        if lo[axis] + r.graph.shape(a[0])[axis] != l1[axis] {
+            continue;
+        }
+        let (x, y, zero) = (a[0], b[0], a[1]);
+        let mut hi = hi.clone();
+        hi[axis] = h1[axis];
+        let whole = Op::Pad { lo: lo.clone(), hi, interior: interior.clone() };
+        let joined = r.add(Op::Concat { axis }, &[x, y])?;
+        return r.add(whole, &[joined, zero]).map(Some);
+    }
+    Ok(None)
 }
 
 fn slice_of_concat(r: &mut Rewriter, op: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {

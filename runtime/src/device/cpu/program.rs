@@ -166,7 +166,7 @@ impl Executable {
                 StepWork::Kernel { kernel, args, parts } => {
                     for arg in args {
                         for (worker, sites) in sites.iter_mut().enumerate() {
-                            sites.push(locate(arg.buffer, (arg.per_worker * worker) as i64)?);
+                            sites.push(locate(arg.buffer, arg.offset + (arg.per_worker * worker) as i64)?);
                         }
                     }
                     let parts = parts.iter().map(|p| p.map(|(b, e)| (b as i64, e as i64))).collect();
