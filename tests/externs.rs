@@ -28,6 +28,7 @@ mod teacher {
                 for DEPTH in [DEPTH, 2] { h = bend(h - 0.1, 0.1 * DEPTH); }
                 gain * crate::swish(h).repeat([4], |gain, n| gain.dense(n)).dense(2)
             }
+            #[spectral_norm]
             net D(x: [2]) -> [1] { x.dense(5).tanh().dense(1) }
             player D minimizes { E[softplus(-D(x))] + E[softplus(D(G(z)))] }
             player G updates (G, Trunk) minimizes { E[softplus(-D(G(z)))] }
