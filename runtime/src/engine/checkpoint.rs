@@ -109,7 +109,7 @@ impl Engine {
         let net = match &self.specs.get(state)?.kind {
             Kind::Optimiser { player } => return Some(&self.resolved.players.get(*player)?.name),
             Kind::Average { of } => return self.mover(of),
-            Kind::Parameter { net } | Kind::Statistic { net } => *net,
+            Kind::Parameter { net } | Kind::Statistic { net } | Kind::SingularVector { net, .. } => *net,
         };
         let mut players = self.resolved.players.iter();
         Some(&players.find(|player| player.updates.contains(&Updated::Net(net)))?.name)

@@ -18,8 +18,9 @@ pub(crate) struct LayerParts {
     pub parts: Parts,
 }
 
-/// Parts that layers of both sides have.
-const PARTS: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
+/// Parts that layers of both sides have. (Sequences of PyTorch's recurrent modules add the number of the module's layer,
+/// `weight_ih_l0`: pairs of single entries name them.)
+const PARTS: [&str; 8] = ["weight", "bias", "running_mean", "running_var", "weight_ih", "weight_hh", "bias_ih", "bias_hh"];
 
 /// The modules of a state dict with their layers of the net, one for one, as [`TorchNames::pairs`] would say them. Entries come
 /// without prefix, and without counters and what is skipped.
