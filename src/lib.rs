@@ -6,8 +6,8 @@
 pub use saddlepoint_compiler as compiler;
 pub use saddlepoint_macros::gan;
 pub use saddlepoint_runtime::{
-    Array, Classes, Column, ColumnSpec, Columns, Config, Device, Error, Fit, InMemory, Kind, Model, NetDef, Report, Result,
-    Rows, Source, Tensor, TorchNames, data,
+    Array, Classes, Column, ColumnSpec, Columns, Config, Device, Drawn, Draws, Error, Fit, InMemory, Kind, Model, NetDef,
+    Report, Result, Rows, Source, Subset, Tensor, TorchNames, data,
 };
 
 /// Everything that a model and its training need.

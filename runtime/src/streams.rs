@@ -42,6 +42,13 @@ pub enum Stream<'a> {
         /// The output's name.
         output: &'a str,
     },
+    /// The order of samples drawn by hand, in one epoch.
+    Draws {
+        /// The epoch, from 0.
+        epoch: u64,
+    },
+    /// Which samples belong to the first part of a split.
+    Split,
 }
 
 /// Keeps the keys under which streams are derived apart from the keys under which compiled programs draw.
@@ -60,6 +67,8 @@ impl Stream<'_> {
             Stream::Synthetic { set } => named(3, set),
             Stream::Program { name } => named(4, name),
             Stream::FixedNoise { output } => named(5, output),
+            Stream::Draws { epoch } => [6, 0, epoch as u32, (epoch >> 32) as u32],
+            Stream::Split => [7, 0, 0, 0],
         }
     }
 
@@ -147,6 +156,9 @@ mod tests {
             Stream::Synthetic { set: "ring" },
             Stream::Program { name: "ring" },
             Stream::FixedNoise { output: "ring" },
+            Stream::Draws { epoch: 0 },
+            Stream::Draws { epoch: 1 },
+            Stream::Split,
         ];
         let mut seen = std::collections::BTreeSet::new();
         for seed in [0, 7, 7 << 32] {

@@ -85,6 +85,26 @@ impl Tensor {
         Tensor::new(shape, self.values)
     }
 
+    /// The same elements as classes in `0..count`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the row of an element that is no whole number in `0..count`.
+    pub fn classes(&self, count: usize) -> Result<Classes> {
+        let class =
+            |value: f32| (value.fract() == 0.0 && value >= 0.0 && (value as f64) < count as f64).then_some(value as i32);
+        let mut values = Vec::with_capacity(self.values.len());
+        for (at, value) in self.values.iter().enumerate() {
+            values.push(class(*value).ok_or_else(|| Error::Data {
+                r#source: "classes".into(),
+                row: Some(at / row_width(&self.shape).max(1)),
+                field: None,
+                expected: format!("a class in 0..{count}"),
+                found: value.to_string(),
+            })?);
+        }
+        Classes::new(self.shape.clone(), count, values)
+    }
+
     /// Writes the samples as one square grid of pictures, a PNG file. `[n, 1, h, w]` or `[n, h, w]` is grey, `[n, 3, h, w]` is
     /// RGB, one sample more or less is left out (`[1, h, w]`, `[3, h, w]`); −1 is black and 1 is white, as in the data sets.
     /// Either the whole file is written or the old one stays.
@@ -162,7 +182,7 @@ pub(crate) fn is_class(value: i32, count: usize) -> bool {
     usize::try_from(value).is_ok_and(|value| value < count)
 }
 
-fn row_width(shape: &[usize]) -> usize {
+pub(crate) fn row_width(shape: &[usize]) -> usize {
     shape.iter().skip(1).product()
 }
 
@@ -204,6 +224,11 @@ mod tests {
         let error = Classes::new([2, 2], 3, vec![0, 2, 1, 3]).unwrap_err();
         assert!(matches!(error, Error::Data { row: Some(1), .. }), "{error}");
         assert!(Classes::new([1], 3, vec![-1]).is_err());
+        assert_eq!(Tensor::new([2, 1], vec![2.0, 0.0]).unwrap().classes(3).unwrap().as_slice(), [2, 0]);
+        for wrong in [3.0, -1.0, 0.5, f32::NAN, f32::INFINITY] {
+            let error = Tensor::new([2, 2], vec![0.0, 0.0, wrong, 0.0]).unwrap().classes(3).unwrap_err();
+            assert!(matches!(error, Error::Data { row: Some(1), .. }), "{error}");
+        }
         assert_eq!(Classes::new([2, 2], 3, vec![0, 2, 1, 1]).unwrap().row(1), [1, 1]);
     }
 }

@@ -55,6 +55,7 @@ pub fn idx_images(path: impl AsRef<Path>) -> Result<Pixels> {
 
 fn pixels(source: &str, dimensions: &[usize], bytes: Vec<u8>) -> Result<Pixels> {
     match *dimensions {
+        [0, ..] => Err(Error::data(source, "pictures", "none")),
         [count, height, width] => Pixels::new(count, [1, height, width], bytes),
         _ => Err(Error::data(source, "pictures: three dimensions", format!("{dimensions:?}"))),
     }
@@ -219,6 +220,13 @@ mod tests {
         refused(&claim, "more than it can hold");
         refused(&gzip(&claim), "more than it can hold");
         refused(&gzip(&file(&[1 << 30], &[0; 9])), "more than it can hold");
+    }
+
+    #[test]
+    fn no_pictures_of_an_enormous_size_are_refused() {
+        let error = Pixels::from_idx(&file(&[0, u32::MAX, u32::MAX], &[])).unwrap_err();
+        assert!(error.to_string().contains("expected pictures, found none"), "{error}");
+        assert!(Pixels::new(0, [usize::MAX, 2, 2], Vec::new()).is_err());
     }
 
     #[test]

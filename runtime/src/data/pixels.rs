@@ -21,7 +21,9 @@ pub(crate) fn brightness(byte: u8) -> f32 {
 impl Pixels {
     /// Pictures of this shape, `[channels, height, width]`, one after the other.
     pub fn new(count: usize, shape: [usize; 3], bytes: Vec<u8>) -> Result<Pixels> {
-        let expected = shape.iter().try_fold(count, |product, &axis| product.checked_mul(axis));
+        // The size of one first: it has to be a number also where there are none.
+        let each = shape.iter().try_fold(1usize, |product, &axis| product.checked_mul(axis));
+        let expected = each.and_then(|each| each.checked_mul(count));
         if expected != Some(bytes.len()) {
             let expected = format!("{count} pictures of {shape:?}");
             return Err(crate::Error::data("pixels", expected, format!("{} bytes", bytes.len())));

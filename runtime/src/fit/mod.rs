@@ -111,7 +111,11 @@ pub struct Fit {
     keep: usize,
     quiet: bool,
     stop: Option<Arc<AtomicBool>>,
+    prefetch: usize,
 }
+
+/// Steps whose batches are gathered ahead unless a fit says otherwise.
+const PREFETCH: usize = 2;
 
 /// What a fit did.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,6 +151,7 @@ impl Fit {
             keep: KEEP,
             quiet: false,
             stop: None,
+            prefetch: PREFETCH,
         }
     }
 
@@ -198,6 +203,13 @@ impl Fit {
     /// Says nothing while training.
     pub fn quiet(mut self) -> Fit {
         self.quiet = true;
+        self
+    }
+
+    /// Gathers the batches of up to so many steps ahead, on a thread of its own, while the current step runs (else of 2). With
+    /// 0 every step waits for its batches. The batches are the same; each step ahead takes the memory of one step's batches.
+    pub fn prefetch(mut self, steps: usize) -> Fit {
+        self.prefetch = steps;
         self
     }
 

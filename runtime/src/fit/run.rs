@@ -20,32 +20,40 @@ use crate::checkpoint::{Checkpoint, Values};
 use crate::error::{Error, Result};
 use crate::source::Source;
 use crate::source::loader::Loader;
+use crate::source::prefetch::Feed;
 
 /// Trains on these sources, one a data group in the model's order, as `fit` says.
 pub fn drive(training: &mut dyn Training, sources: &[&dyn Source], fit: &Fit) -> Result<Report> {
     let every = Intervals::of(fit)?;
     let (groups, batch) = (training.groups(), training.batch_size());
     // Data that do not suit the model are refused before anything is moved or written.
-    let mut loader = Loader::new(&groups, sources, batch, training.batches_per_step(), training.seed())?;
+    let loader = Loader::new(&groups, sources, batch, training.batches_per_step(), training.seed())?;
     let samples = groups.iter().zip(sources).map(|(group, source)| (group.name.clone(), source.len())).collect();
     let mut session = begin(training, sources, fit, every, samples)?;
     training.set_horizon(session.first, fit.steps);
-    let outcome = train(training, &mut loader, fit, &mut session);
+    // Batches are gathered on a thread of their own, which ends when the feed is dropped.
+    let outcome = std::thread::scope(|scope| {
+        let feed = Feed::begin(loader, scope, session.begun..session.end, fit.prefetch)?;
+        train(training, feed, fit, &mut session)
+    });
     session.finish(training, outcome)
 }
 
 /// The loop; whether it was interrupted.
-fn train(training: &mut dyn Training, loader: &mut Loader<'_>, fit: &Fit, session: &mut Session<'_>) -> Result<bool> {
+fn train(training: &mut dyn Training, mut feed: Feed<'_>, fit: &Fit, session: &mut Session<'_>) -> Result<bool> {
     let interrupt = Interrupt::listen();
     let stopped = || interrupt.asked() || fit.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
     let end = session.end;
     while training.step_index() < end {
-        if let Err(error) = loader.load(training.step_index()) {
-            // The state is as good as before: what was learnt so far is kept.
-            session.save(training)?;
-            return Err(error);
-        }
-        training.step(&loader.batches())?;
+        let batches = match feed.next(training.step_index()) {
+            Ok(batches) => batches,
+            Err(error) => {
+                // The state is as good as before: what was learnt so far is kept.
+                session.save(training)?;
+                return Err(error);
+            }
+        };
+        training.step(&batches.columns())?;
         let step = training.step_index();
         session.progress.step(step);
         if session.every.log(step, end) || !training.objectives_are_finite() {

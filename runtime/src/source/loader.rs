@@ -7,6 +7,7 @@
 use rand::seq::SliceRandom;
 
 use super::Source;
+use super::guard::guarded;
 use crate::array::{Array, Column, Kind};
 use crate::error::{Error, Result};
 use crate::streams::Stream;
@@ -39,14 +40,32 @@ pub struct Loader<'a> {
     groups: Vec<Group<'a>>,
     batch: usize,
     seed: u64,
-    /// The batches of the current step: `[inner batch][group][field]`.
-    buffers: Vec<Vec<Vec<Array>>>,
+    per_step: usize,
+    /// The batches of the current step.
+    current: Batches,
+}
+
+/// The batches of one step, in buffers that are filled again and again.
+#[derive(Debug, Default)]
+pub struct Batches {
+    /// `[inner batch][group][field]`.
+    fields: Vec<Vec<Vec<Array>>>,
+}
+
+impl Batches {
+    /// Lends them: `[inner batch][group][field]`.
+    pub fn columns(&self) -> Vec<Vec<Vec<Column<'_>>>> {
+        let fields = |fields| Vec::from_iter(<[Array]>::iter(fields).map(Array::as_column));
+        self.fields.iter().map(|groups| groups.iter().map(|group| fields(group)).collect()).collect()
+    }
 }
 
 struct Group<'a> {
     source: &'a dyn Source,
     name: String,
     number: u32,
+    /// The source's length when it was bound.
+    rows: usize,
     fields: Vec<FieldSpec>,
     /// The column of each field, where it has one.
     columns: Vec<Option<usize>>,
@@ -70,28 +89,46 @@ impl<'a> Loader<'a> {
         }
         let mut groups = Vec::with_capacity(specs.len());
         for (number, (spec, source)) in specs.iter().zip(sources).enumerate() {
-            groups.push(Group::bind(number as u32, spec, *source, batch)?);
+            let name = format!("the data group `{}`", spec.name);
+            groups.push(guarded(&name, || Group::bind(number as u32, spec, *source, batch))?);
         }
-        let step = || groups.iter().map(|group| group.buffers(batch)).collect();
-        let buffers = (0..batches_per_step.max(1)).map(|_| step()).collect();
-        Ok(Loader { groups, batch, seed, buffers })
+        let mut loader = Loader { groups, batch, seed, per_step: batches_per_step.max(1), current: Batches::default() };
+        loader.current = loader.buffers();
+        Ok(loader)
     }
 
-    /// Gathers the batches of this step (steps count from 0).
-    pub fn load(&mut self, step: u64) -> Result<()> {
-        let per_step = self.buffers.len() as u64;
-        for (inner, groups) in self.buffers.iter_mut().enumerate() {
+    /// Buffers for the batches of one step.
+    pub(super) fn buffers(&self) -> Batches {
+        let step = || self.groups.iter().map(|group| group.buffers(self.batch)).collect();
+        Batches { fields: (0..self.per_step).map(|_| step()).collect() }
+    }
+
+    /// The loader's own buffers, which it can then no longer load into.
+    pub(super) fn take_buffers(&mut self) -> Batches {
+        std::mem::take(&mut self.current)
+    }
+
+    /// Gathers the batches of this step (steps count from 0) into these buffers.
+    pub(super) fn gather(&mut self, step: u64, batches: &mut Batches) -> Result<()> {
+        for (inner, groups) in batches.fields.iter_mut().enumerate() {
             for (group, fields) in self.groups.iter_mut().zip(groups) {
-                group.gather(self.seed, step * per_step + inner as u64, self.batch, fields)?;
+                group.gather(self.seed, step * self.per_step as u64 + inner as u64, self.batch, fields)?;
             }
         }
         Ok(())
     }
 
+    /// Gathers the batches of this step (steps count from 0).
+    pub fn load(&mut self, step: u64) -> Result<()> {
+        let mut batches = std::mem::take(&mut self.current);
+        let outcome = self.gather(step, &mut batches);
+        self.current = batches;
+        outcome
+    }
+
     /// The batches gathered last: `[inner batch][group][field]`.
     pub fn batches(&self) -> Vec<Vec<Vec<Column<'_>>>> {
-        let fields = |fields| Vec::from_iter(<[Array]>::iter(fields).map(Array::as_column));
-        self.buffers.iter().map(|groups| groups.iter().map(|group| fields(group)).collect()).collect()
+        self.current.columns()
     }
 }
 
@@ -132,7 +169,8 @@ impl<'a> Group<'a> {
             let expected = format!("at least {batch} samples for one batch (`Config::batch` sets its size)");
             return Err(Error::data(name, expected, format!("{}", source.len())));
         }
-        Ok(Group { source, name, number, fields: spec.fields.clone(), columns, order: Vec::new(), epoch: None })
+        let rows = source.len();
+        Ok(Group { source, name, number, rows, fields: spec.fields.clone(), columns, order: Vec::new(), epoch: None })
     }
 
     fn buffers(&self, batch: usize) -> Vec<Array> {
@@ -144,11 +182,11 @@ impl<'a> Group<'a> {
         if self.columns.iter().all(Option::is_none) {
             return Ok(());
         }
-        let an_epoch = (self.source.len() / batch) as u64;
+        let an_epoch = (self.rows / batch) as u64;
         let (epoch, place) = (number / an_epoch, (number % an_epoch) as usize);
         if self.epoch != Some(epoch) {
             self.order.clear();
-            self.order.extend(0..self.source.len());
+            self.order.extend(0..self.rows);
             self.order.shuffle(&mut Stream::Shuffle { group: self.number, epoch }.open(seed));
             self.epoch = Some(epoch);
         }
@@ -157,13 +195,15 @@ impl<'a> Group<'a> {
             let Some(column) = *column else { continue };
             match buffer {
                 Array::Tensor(tensor) => {
-                    self.source.copy_numbers(column, rows, tensor.as_mut_slice())?;
-                    check_numbers(&self.name, &field.name, rows, tensor.as_slice())?;
+                    guarded(&self.name, || self.source.copy_numbers(column, rows, tensor.as_mut_slice()))?;
+                    let origin = |at: usize| self.source.origin(rows[at]);
+                    check_numbers(&self.name, &field.name, batch, origin, tensor.as_slice())?;
                 }
                 Array::Classes(classes) => {
                     let count = classes.count();
-                    self.source.copy_classes(column, rows, classes.as_mut_slice())?;
-                    check_classes(&self.name, &field.name, rows, classes.as_slice(), count)?;
+                    guarded(&self.name, || self.source.copy_classes(column, rows, classes.as_mut_slice()))?;
+                    let origin = |at: usize| self.source.origin(rows[at]);
+                    check_classes(&self.name, &field.name, batch, origin, classes.as_slice(), count)?;
                 }
             }
         }
@@ -172,14 +212,14 @@ impl<'a> Group<'a> {
 }
 
 /// Refuses numbers that are not finite, with the row of the source they came from.
-fn check_numbers(source: &str, field: &str, rows: &[usize], values: &[f32]) -> Result<()> {
+fn check_numbers(source: &str, field: &str, batch: usize, origin: impl Fn(usize) -> usize, values: &[f32]) -> Result<()> {
     // Zero times anything finite is zero: one pass without branches in the usual case.
     if values.iter().map(|value| value * 0.0).sum::<f32>() == 0.0 {
         return Ok(());
     }
     match values.iter().position(|value| !value.is_finite()) {
         Some(at) => {
-            let row = rows[at / (values.len() / rows.len()).max(1)];
+            let row = origin(at / (values.len() / batch).max(1));
             Err(Error::field(source, Some(row), field, "finite numbers", values[at].to_string()))
         }
         None => Ok(()),
@@ -187,10 +227,17 @@ fn check_numbers(source: &str, field: &str, rows: &[usize], values: &[f32]) -> R
 }
 
 /// Refuses classes out of range, with the row of the source they came from.
-fn check_classes(source: &str, field: &str, rows: &[usize], values: &[i32], count: usize) -> Result<()> {
+fn check_classes(
+    source: &str,
+    field: &str,
+    batch: usize,
+    origin: impl Fn(usize) -> usize,
+    values: &[i32],
+    count: usize,
+) -> Result<()> {
     match values.iter().position(|&value| !is_class(value, count)) {
         Some(at) => {
-            let row = rows[at / (values.len() / rows.len()).max(1)];
+            let row = origin(at / (values.len() / batch).max(1));
             Err(Error::field(source, Some(row), field, format!("a class in 0..{count}"), values[at].to_string()))
         }
         None => Ok(()),

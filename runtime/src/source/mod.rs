@@ -4,11 +4,17 @@
 //! and holds no position: which rows a batch takes is the [`loader`](crate::source::loader)'s business.
 
 mod columns;
+mod draws;
+pub(crate) mod guard;
 pub mod loader;
+pub(crate) mod prefetch;
+mod subset;
 #[cfg(test)]
 mod tests;
 
 pub use columns::{Columns, InMemory, Repeated};
+pub use draws::{Drawn, Draws};
+pub use subset::Subset;
 
 use crate::array::{Column, Kind};
 use crate::error::{Error, Result};
@@ -26,6 +32,55 @@ pub struct ColumnSpec {
 }
 
 /// A data set of fixed length with one or more columns.
+///
+/// A `fit` asks for the rows of the next steps on a thread of its own while the current step runs, so a source may take its
+/// time: read a file, decode, augment. What it hands out for a row should follow from the row alone, or a resumed run will not
+/// repeat the run that was interrupted. An error, or a panic, ends the fit with an error that names the source; what was
+/// learnt until then is kept.
+///
+/// A source of one's own:
+///
+/// ```
+/// use saddlepoint_runtime::{ColumnSpec, Error, Kind, Result, Source};
+///
+/// /// A sine wave a sample, its frequency decided by the row.
+/// struct Waves {
+///     count: usize,
+/// }
+///
+/// impl Source for Waves {
+///     fn name(&self) -> String {
+///         "the waves".to_string()
+///     }
+///
+///     fn len(&self) -> usize {
+///         self.count
+///     }
+///
+///     fn columns(&self) -> Vec<ColumnSpec> {
+///         vec![ColumnSpec { name: "x".to_string(), kind: Kind::Tensor, shape: vec![1, 64] }]
+///     }
+///
+///     fn copy_numbers(&self, _column: usize, rows: &[usize], out: &mut [f32]) -> Result<()> {
+///         for (row, wave) in rows.iter().zip(out.chunks_exact_mut(64)) {
+///             let frequency = 1.0 + *row as f32 / self.count as f32;
+///             for (t, value) in wave.iter_mut().enumerate() {
+///                 *value = (frequency * t as f32 * 0.1).sin();
+///             }
+///         }
+///         Ok(())
+///     }
+///
+///     fn copy_classes(&self, _column: usize, _rows: &[usize], _out: &mut [i32]) -> Result<()> {
+///         Err(Error::data(self.name(), "numbers", "classes"))
+///     }
+/// }
+///
+/// let waves = Waves { count: 1000 };
+/// let (train, test) = waves.split(0.9, 7)?;      // at random, as the seed says
+/// assert_eq!((train.len(), test.len()), (900, 100));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Source: Sync {
     /// What errors call it.
     fn name(&self) -> String {
@@ -54,12 +109,60 @@ pub trait Source: Sync {
     /// Copies these rows of a column of classes to `out`, row after row; `out` has room for exactly these.
     fn copy_classes(&self, column: usize, rows: &[usize], out: &mut [i32]) -> Result<()>;
 
+    /// The row that errors name for this row: the row of the data set behind, for sources that show others' rows.
+    fn origin(&self, row: usize) -> usize {
+        row
+    }
+
     /// The same samples `times` times over, one whole round after the other.
     fn repeated(&self, times: usize) -> Repeated<'_, Self>
     where
         Self: Sized,
     {
         Repeated::new(self, times)
+    }
+
+    /// These rows alone, in this order.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a row that is not there.
+    fn subset(&self, rows: Vec<usize>) -> Result<Subset<'_, Self>>
+    where
+        Self: Sized,
+    {
+        Subset::new(self, rows)
+    }
+
+    /// Two parts, drawn at random: the first has this fraction of the samples, the second the others. The seed decides which.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a fraction that is not between 0 and 1.
+    fn split(&self, fraction: f64, seed: u64) -> Result<(Subset<'_, Self>, Subset<'_, Self>)>
+    where
+        Self: Sized,
+    {
+        Subset::split(self, fraction, seed)
+    }
+
+    /// Samples drawn at random without an end, for loops written by hand: every sample once, then every sample once in
+    /// another order. The seed decides all of it.
+    ///
+    /// ```
+    /// use saddlepoint_runtime::{Classes, Source, Tensor};
+    ///
+    /// let x = Tensor::new([100, 2], vec![0.5; 200])?;
+    /// let y = Classes::new([100], 10, vec![7; 100])?;
+    /// let pairs = (x, y);
+    /// let mut prompts = pairs.draws(1);
+    /// let (x, y): (Tensor, Classes) = prompts.draw(64)?;
+    /// assert_eq!((x.shape(), y.shape()), (&[64, 2][..], &[64][..]));
+    /// # Ok::<(), saddlepoint_runtime::Error>(())
+    /// ```
+    fn draws(&self, seed: u64) -> Draws<'_, Self>
+    where
+        Self: Sized,
+    {
+        Draws::new(self, seed)
     }
 }
 
@@ -78,6 +181,10 @@ impl<S: Source> Source for &S {
 
     fn check(&self) -> Result<()> {
         (**self).check()
+    }
+
+    fn origin(&self, row: usize) -> usize {
+        (**self).origin(row)
     }
 
     fn copy_numbers(&self, column: usize, rows: &[usize], out: &mut [f32]) -> Result<()> {
@@ -185,6 +292,10 @@ macro_rules! tuple_source {
                     }
                 )+
                 Ok(())
+            }
+
+            fn origin(&self, row: usize) -> usize {
+                self.0.origin(row)
             }
 
             fn copy_numbers(&self, column: usize, rows: &[usize], out: &mut [f32]) -> Result<()> {

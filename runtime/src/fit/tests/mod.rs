@@ -233,6 +233,20 @@ fn a_run_leaves_log_curves_grids_and_checkpoints() {
 }
 
 #[test]
+fn batches_gathered_ahead_leave_the_same_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = |ahead: usize| {
+        let root = folder.path().join(ahead.to_string());
+        run(&mut Fake::new(), &into(&root).prefetch(ahead)).unwrap();
+        files(&root)
+    };
+    let expected = left(0);
+    for ahead in [1, 2, 100] {
+        assert!(left(ahead) == expected, "gathered {ahead} steps ahead");
+    }
+}
+
+#[test]
 fn without_a_folder_nothing_is_written_and_the_end_is_reported() {
     let mut model = Fake::new();
     let report = run(&mut model, &Fit::steps(7).quiet()).unwrap();
