@@ -162,7 +162,7 @@ structs! {
     Place { line, column }
     Name { text, site }
     Model { name, consts, hypers, groups, noises, latents, nets, fns, lets, divergences, players, trains, phases, metrics,
-            outputs, outer, functions, places }
+            outputs, unread, outer, functions, places }
     Const { name, kind, value }
     Hyper { name, value }
     Group { name, fields, single }

@@ -19,6 +19,7 @@ mod signature;
 pub mod target;
 pub mod tree;
 pub mod types;
+mod usage;
 
 pub use code::{decode, encode};
 pub use diagnostic::Diagnostic;
@@ -32,3 +33,4 @@ pub use resolve::{
 pub use target::{Call, Layer, Target, Typed, TypesOnly};
 pub use tree::Model;
 pub use types::{Dim, Element, TensorType};
+pub use usage::{Unused, unused};

@@ -44,6 +44,8 @@ pub struct Model {
     pub phases: Vec<Phase>,
     pub metrics: Vec<Metric>,
     pub outputs: Vec<Output>,
+    /// Names that stand in items which could not be read; errors about these items have been reported.
+    pub unread: Vec<Name>,
     /// Rust constants that the model uses without declaring them.
     pub outer: Vec<Name>,
     /// Paths called with `::`, each once, as written without spaces.

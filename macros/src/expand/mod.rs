@@ -8,6 +8,7 @@ mod data;
 mod names;
 mod outputs;
 mod players;
+mod unused;
 
 use names::Names;
 use proc_macro2::{Ident, Span, TokenStream};
@@ -76,8 +77,10 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
     let net_index = if e.model.nets.is_empty() { quote!(match net {}) } else { quote!(net as usize) };
     let source = source(e);
     let nets = nets(e);
+    let unused = unused::declarations(e);
     quote! {
         #(#errors)*
+        #unused
         #structure
         #data
         #players

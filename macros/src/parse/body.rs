@@ -56,9 +56,17 @@ impl Parser {
                     if let Some(statement) = self.statement(expr) {
                         block.statements.push(statement);
                     } else {
-                        let hint =
-                            if semi.is_some() && i == last { ": leave out the `;` to make it the body's value" } else { "" };
-                        self.error(expr.span(), format!("this value is not used{hint}"));
+                        let message = match expr {
+                            syn::Expr::If(_) => {
+                                "an `if` chooses a value and is no statement: `let h = if c { … } else { … };`"
+                            }
+                            syn::Expr::While(_) | syn::Expr::Loop(_) | syn::Expr::Return(_) => foreign(expr),
+                            _ if semi.is_some() && i == last => {
+                                "this value is not used: leave out the `;` to make it the body's value"
+                            }
+                            _ => "this value is not used: bind it, `let h = …;`, or leave it out",
+                        };
+                        self.error(expr.span(), message);
                     }
                 }
                 other => self.error(other.span(), "bodies hold `let`, assignments, `for`, `list.push(…)` and a final value"),
@@ -140,11 +148,15 @@ impl Parser {
             syn::Expr::Group(inner) => return self.expression(&inner.expr),
             syn::Expr::Binary(binary) => {
                 let Some(op) = operator(&binary.op) else {
-                    self.error(binary.op.span(), "the operators are + - * / < <= > >= == !=");
+                    self.error(binary.op.span(), foreign_operator(&binary.op));
                     return self.unknown(binary.op.span());
                 };
                 let (left, right) = (Box::new(self.expression(&binary.left)), Box::new(self.expression(&binary.right)));
                 (binary.op.span(), ExprKind::Binary { op, left, right })
+            }
+            syn::Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Deref(_)) => {
+                self.error(unary.op.span(), "nothing is dereferenced here; a power is `square(x)` or `pow(x, 3)`");
+                return self.unknown(unary.op.span());
             }
             syn::Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)) => {
                 (unary.op.span(), ExprKind::Neg { value: Box::new(self.expression(&unary.expr)) })
@@ -199,7 +211,7 @@ impl Parser {
                 (closure.span(), ExprKind::Closure { parameters, body: Box::new(self.expression(&closure.body)) })
             }
             other => {
-                self.error(other.span(), "this is Rust, but not part of the language of models");
+                self.error(other.span(), foreign(other));
                 return self.unknown(other.span());
             }
         };
@@ -212,6 +224,11 @@ impl Parser {
             return self.unknown(call.func.span());
         };
         if let Some(ident) = path.path.get_ident() {
+            if ident == "E" {
+                let message = "the expectation is written with square brackets: `E[…]`";
+                self.error(ident.span(), message);
+                return self.unknown(ident.span());
+            }
             let (arguments, named) = self.arguments(&call.args);
             let kind = ExprKind::Call { name: ident.to_string(), method: false, arguments, named };
             return Expr { site: self.site(ident.span()), kind };
@@ -268,10 +285,47 @@ impl Parser {
         match value {
             Some(value) => ExprKind::Number { value },
             None => {
-                self.error(literal.span(), "literals are numbers, `true` and `false`");
+                let message = match literal {
+                    syn::Lit::Str(text) if text.value().parse::<f64>().is_ok() => {
+                        format!("numbers are written without quotes: `{}`", text.value())
+                    }
+                    _ => "literals are numbers, `true` and `false`".to_string(),
+                };
+                self.error(literal.span(), message);
                 ExprKind::Unknown
             }
         }
+    }
+}
+
+/// What to write in place of an expression of Rust that the language has not.
+fn foreign(expr: &syn::Expr) -> &'static str {
+    match expr {
+        syn::Expr::Reference(_) => "values are never borrowed here: leave out the `&`",
+        syn::Expr::Return(_) => "the value of a body is its last expression, without `;`: leave out `return`",
+        syn::Expr::Cast(_) => "numbers have no type here: leave out `as …`; `one_hot()` makes numbers of a class",
+        syn::Expr::While(_) | syn::Expr::Loop(_) | syn::Expr::Break(_) | syn::Expr::Continue(_) => {
+            "the only loop is `for i in 0..n { … }`, with `n` known at compile time; it is unrolled"
+        }
+        syn::Expr::Match(_) => "there is no `match`: constants choose by `if`, values by `select(c, a, b)`",
+        syn::Expr::Macro(_) => "no macro runs inside of a model; what is to be seen is a `metric`",
+        syn::Expr::Unary(_) => "there is no `!`: compare, `c == 0`, or exchange the branches of `select(c, a, b)`",
+        syn::Expr::Unsafe(_) | syn::Expr::Async(_) | syn::Expr::Await(_) | syn::Expr::Try(_) => {
+            "a model describes values, it does not run: leave this out"
+        }
+        syn::Expr::Struct(_) => "there are no structs here: several values are a tuple, `(a, b)`",
+        syn::Expr::Repeat(_) => "an array of one value is `zeros([n])`, `ones([n])`, or `copies(x, n)`",
+        _ => "this is Rust, but not part of the language of models",
+    }
+}
+
+fn foreign_operator(op: &syn::BinOp) -> &'static str {
+    match op {
+        syn::BinOp::BitXor(_) => "there is no `^`: a power is `square(x)` or `pow(x, 3)`",
+        syn::BinOp::Rem(_) => "there is no `%`: write `x - n * floor(x / n)`",
+        syn::BinOp::And(_) | syn::BinOp::BitAnd(_) => "conditions are numbers, 0 or 1: both hold where `a * b` is 1",
+        syn::BinOp::Or(_) | syn::BinOp::BitOr(_) => "conditions are numbers, 0 or 1: one holds where `max(a, b)` is 1",
+        _ => "the operators are + - * / < <= > >= == !=",
     }
 }
 

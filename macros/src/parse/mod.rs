@@ -1,6 +1,7 @@
 //! From tokens to the language's tree. What cannot be read becomes a diagnostic at its token and is left out; the rest goes on.
 
 mod body;
+mod depth;
 mod items;
 mod split;
 
@@ -70,6 +71,14 @@ impl Parser {
     fn syntax(&mut self, error: &syn::Error) {
         let all: Vec<(Span, String)> = error.into_iter().map(|e| (e.span(), e.to_string())).collect();
         for (span, message) in all {
+            let message = match message.as_str() {
+                "expected identifier or integer" => {
+                    "expected a name after the dot: a function such as `.relu()`, a field of a data group, or the number of a part"
+                        .to_string()
+                }
+                "expected an expression" => "expected a value: a number, a name, a call".to_string(),
+                _ => message,
+            };
             self.error(span, message);
         }
     }

@@ -1,6 +1,7 @@
 //! The macro without a compiler around it: whole programs, damaged programs, and what it says of common mistakes.
 
 mod divergence;
+mod shown;
 
 use crate::model::expand_model;
 use crate::parse;

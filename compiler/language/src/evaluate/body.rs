@@ -1,7 +1,7 @@
 //! Bodies: blocks, statements, patterns.
 
 use crate::diagnostic::did_you_mean;
-use crate::evaluate::{Binding, Evaluation, Value};
+use crate::evaluate::{Binding, Evaluation, Value, limits};
 use crate::target::Target;
 use crate::tree::{Block, Expr, Name, Pattern, Statement};
 
@@ -44,7 +44,12 @@ impl<'a, T: Target> Evaluation<'a, T> {
                 }
             }
             Statement::Push { name, value } => {
+                let site = value.site;
                 let value = self.expression(value);
+                if matches!(value, Value::List { .. }) {
+                    self.report_here(site, "a list holds tensors, not lists; `stack` this one first");
+                    return;
+                }
                 if let Some(binding) = self.assigned(name) {
                     match &mut binding.value {
                         Value::List { items, open } => {
@@ -101,8 +106,13 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let mut rounds = match range {
             Value::Range(from, Some(to)) => match (from.unwrap_or(Some(0.0)), to) {
                 (Some(from), Some(to)) => {
-                    if from.fract() != 0.0 || to.fract() != 0.0 || to - from > 1e6 {
+                    if from.fract() != 0.0 || to.fract() != 0.0 {
                         self.report(over.site, format!("`for` needs a range of whole numbers, got {from}..{to}"));
+                        return;
+                    }
+                    if to - from > limits::ROUNDS as f64 {
+                        let message = format!("a `for` has at most {} rounds, {from}..{to} are more", limits::ROUNDS);
+                        self.report(over.site, message);
                         return;
                     }
                     let count = (to - from).max(0.0) as usize;
@@ -137,6 +147,9 @@ impl<'a, T: Target> Evaluation<'a, T> {
     }
 
     fn round(&mut self, pattern: &Pattern, item: Value<T::Tensor>, body: &Block) {
+        if self.spent() {
+            return;
+        }
         let looped = std::mem::replace(&mut self.frame.looped, true);
         self.frame.scopes.push(Vec::new());
         self.bind(pattern, item);

@@ -1,10 +1,11 @@
 //! Calls of nets, fns and the language's functions: arguments by place and name, the owner of layers, types of nets.
 
 use crate::diagnostic::did_you_mean;
-use crate::evaluate::{Callee, Caller, Evaluation, Frame, Mode, Value, World};
+use crate::evaluate::hints::{self, LastLayer};
+use crate::evaluate::{Callee, Caller, Evaluation, Frame, Mode, Value, World, habits};
 use crate::function::Function;
-use crate::resolve::{Callable, Type};
-use crate::signature::{self, Bound, Plan, Signature};
+use crate::resolve::{Callable, Item, Type};
+use crate::signature::{self, Arg, Bound, Plan, Signature};
 use crate::target::{Layer, Target};
 use crate::tree::{Expr, ExprKind, Setting, Site};
 use crate::types::{Dim, Element, TensorType};
@@ -51,21 +52,25 @@ impl<'a, T: Target> Evaluation<'a, T> {
 
     fn unknown(&mut self, written: &Written<'_>) -> Value<T::Tensor> {
         let name = written.name;
+        if self.resolved.names.unread.contains(name) {
+            written.arguments.iter().for_each(|argument| drop(self.quietly(argument)));
+            return Value::Poison;
+        }
         let resolved = self.resolved;
         let mut own: Vec<&str> = resolved.names.callables.keys().map(String::as_str).collect();
         signature::names().for_each(|name| own.push(name));
         let message = match name {
             "push" => "`push` is a statement: write `words.push(w);` on a line of its own, on a variable declared `let mut`"
                 .to_string(),
+            "E" => "the expectation is written with square brackets: `E[…]`".to_string(),
             "adam" | "sgd" | "rmsprop" => format!("`{name}` is an optimiser; it stands in `train {{ … }}`"),
-            "detach" => {
-                "there is no `detach`: a player's objective moves only what the player updates; elsewhere write `stop(x)`"
-                    .to_string()
-            }
             _ if self.resolved.names.values.contains_key(name) || self.binding(name).is_some() => {
                 format!("`{name}` is a value and cannot be called")
             }
-            _ => format!("there is no function, layer, net or fn `{name}`{}", did_you_mean(name, own)),
+            _ => match habits::elsewhere(name) {
+                Some(remedy) => format!("there is no `{name}` here: {remedy}"),
+                None => format!("there is no function, layer, net or fn `{name}`{}", did_you_mean(name, own)),
+            },
         };
         written.arguments.iter().for_each(|argument| drop(self.quietly(argument)));
         self.report_here(written.site, message)
@@ -133,34 +138,53 @@ impl<'a, T: Target> Evaluation<'a, T> {
                     None => Value::Poison,
                 }
             }
-            Ok(plan) => self.planned(written, plan, &arguments, signature.passes, layer.as_ref()),
+            Ok(plan) => {
+                if let (true, Some(Arg::Tensor(input)), Some(output)) =
+                    (signature.layer, seen.first().cloned().flatten(), plan.results.first())
+                {
+                    let function = plan.function.clone();
+                    self.frame.last = Some(LastLayer { function, input, output: output.clone() });
+                }
+                self.carry_out(written.site, plan, &arguments, signature.passes, layer.as_ref())
+            }
             Err(problem) => {
-                let site =
-                    problem.argument.and_then(|index| self.argument_site(written, signature, index)).unwrap_or(written.site);
-                self.report(site, problem.message)
+                let at = problem.argument.and_then(|index| self.written_argument(written, signature, index));
+                let hyper = match at.map(|(_, value)| &value.kind) {
+                    Some(ExprKind::Name { name }) if problem.message.contains("known at compile time") => {
+                        self.hyper_hint(name)
+                    }
+                    _ => String::new(),
+                };
+                let site = match at {
+                    Some((name, _)) => name,
+                    None => written.site,
+                };
+                self.report(site, problem.message + &hyper)
             }
         }
     }
 
-    fn planned(
-        &mut self,
-        written: &Written<'_>,
-        plan: Plan,
-        arguments: &[Option<Value<T::Tensor>>],
-        passes: bool,
-        layer: Option<&Layer>,
-    ) -> Value<T::Tensor> {
-        self.carry_out(written.site, plan, arguments, passes, layer)
-    }
-
-    /// Where an argument of a signature was written; a receiver's errors belong to the method's name.
-    fn argument_site(&self, written: &Written<'_>, signature: &Signature, index: usize) -> Option<Site> {
+    /// Where an argument of a signature was written, and what; a receiver's errors belong to the method's name.
+    fn written_argument<'e>(&self, written: &Written<'e>, signature: &Signature, index: usize) -> Option<(Site, &'e Expr)> {
         let required = signature.required;
         let name = required.get(index).or_else(|| signature.optional.get(index.checked_sub(required.len())?))?;
         if let Some(setting) = written.named.iter().find(|setting| setting.name.text == *name) {
-            return Some(setting.name.site);
+            return Some((setting.name.site, &setting.value));
         }
-        if written.method && index == 0 { None } else { written.arguments.get(index).map(|argument| argument.site) }
+        if written.method && index == 0 {
+            return None;
+        }
+        written.arguments.get(index).map(|argument| (argument.site, argument))
+    }
+
+    /// What to do about a hyper where a constant is needed.
+    fn hyper_hint(&self, name: &str) -> String {
+        match self.resolved.names.values.get(name) {
+            Some(Item::Hyper(_)) if self.binding(name).is_none() => {
+                format!("; `{name}` is a hyper, which may change while training: declare a size `const {name}: usize = …;`")
+            }
+            _ => String::new(),
+        }
     }
 
     /// The arguments in the order of the signature; None after an error in their number or names.
@@ -182,13 +206,16 @@ impl<'a, T: Target> Evaluation<'a, T> {
             slots[0] = Some(Value::List { items: values, open: false });
         } else {
             if given > required {
-                let named = match signature.optional {
-                    [] => String::new(),
-                    [first, ..] => format!("; options are given by name, such as `{first} = …`"),
+                let hint = match (signature.name, signature.optional) {
+                    ("relu", _) => "; with a slope below 0 it is `leaky_relu(x, 0.2)`".to_string(),
+                    (_, []) => String::new(),
+                    (_, [first, ..]) => format!("; options are given by name, such as `{first} = …`"),
                 };
+                let plural = if required == 1 { "argument" } else { "arguments" };
+                let before = if written.method { ", counting what stands before the dot" } else { "" };
                 self.report_here(
                     written.site,
-                    format!("`{usage}` takes {required} arguments without name, got {given}{named}"),
+                    format!("`{usage}` takes {required} {plural} without name{before}, got {given}{hint}"),
                 );
                 fine = false;
             }
@@ -234,6 +261,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
     fn layer(&mut self, written: &Written<'_>, signature: &Signature) -> Option<Layer> {
         let name = signature.name;
         let problem = match &mut self.frame.net {
+            None if self.frame.alone => return None,
             None => format!("the layer `{name}` owns parameters and stands outside a net; put it in a net"),
             Some(_) if self.frame.looped => format!(
                 "the layer `{name}` stands in a `for`; put it in a net of its own (shared by all rounds), or use `repeat` (own \
@@ -276,10 +304,11 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let mut scope = Vec::new();
         for ((parameter, ty), (value, argument)) in known.parameters.iter().zip(values.into_iter().zip(written.arguments)) {
             let got = value.describe();
+            let known = value.tensor_type().cloned();
             let value = match self.conform(argument.site, value, ty, true) {
                 Ok(value) => value,
                 Err(()) => {
-                    let hint = argument_hint(parameter, ty, &got);
+                    let hint = hints::argument(parameter, ty, known.as_ref(), &got);
                     self.report(argument.site, format!("`{name}` takes {parameter}: {ty}, got {got}{hint}"))
                 }
             };
@@ -311,18 +340,16 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let value = self.value_of(body);
         let end = body.value.as_ref().map_or(body.site, |value| value.site);
         let got = value.describe();
+        let got_type = value.tensor_type().cloned();
         let poisoned = value.poisoned();
         let result = match self.conform(end, value, &known.result, true) {
             Ok(value) => value,
             Err(()) => {
                 let name = &net.name.text;
-                self.report(
-                    end,
-                    format!(
-                        "the net `{name}` declares the result {}, but its body gives {got}; change one of the two",
-                        known.result
-                    ),
-                )
+                let remedy = hints::result(&known.result, got_type.as_ref(), self.frame.last.as_ref());
+                let message =
+                    format!("the net `{name}` declares the result {}, but its body gives {got}; {remedy}", known.result);
+                self.report(end, message)
             }
         };
         self.stack.pop();
@@ -462,15 +489,6 @@ impl<'a, T: Target> Evaluation<'a, T> {
 
 pub(super) fn agree(a: Dim, b: Dim) -> bool {
     a == b || a == Dim::Open || b == Dim::Open
-}
-
-fn argument_hint(parameter: &str, ty: &Type, got: &str) -> String {
-    match ty {
-        Type::Tensor(TensorType { element: Element::Class(k), .. }) if got.starts_with("the number") => {
-            format!("; a constant class is written `label({}, {k})`", got.trim_start_matches("the number "))
-        }
-        _ => format!("; pass another value, or change the type of `{parameter}` where the net is declared"),
-    }
 }
 
 fn constant_fold<X: Clone>(name: &str, arguments: &[Option<Value<X>>]) -> Option<Value<X>> {

@@ -12,6 +12,15 @@ use crate::types::{Dim, Element, TensorType};
 impl<'a, T: Target> Evaluation<'a, T> {
     /// The value of an expression.
     pub(crate) fn expression(&mut self, expr: &Expr) -> Value<T::Tensor> {
+        if !self.enter(expr.site) {
+            return Value::Poison;
+        }
+        let value = self.entered(expr);
+        self.leave();
+        value
+    }
+
+    fn entered(&mut self, expr: &Expr) -> Value<T::Tensor> {
         let site = expr.site;
         match &expr.kind {
             ExprKind::Number { value } => Value::Number(Some(*value)),
@@ -44,9 +53,13 @@ impl<'a, T: Target> Evaluation<'a, T> {
                 let (value, index) = (self.expression(value), self.expression(index));
                 self.indexed(site, value, index)
             }
-            ExprKind::Tuple { parts } => Value::Tuple(parts.iter().map(|part| self.expression(part)).collect()),
+            ExprKind::Tuple { parts } => {
+                let parts = parts.iter().map(|part| self.expression(part)).collect();
+                self.sized(site, Value::Tuple(parts))
+            }
             ExprKind::List { items } => {
-                Value::List { items: items.iter().map(|item| self.expression(item)).collect(), open: false }
+                let items = items.iter().map(|item| self.expression(item)).collect();
+                self.sized(site, Value::List { items, open: false })
             }
             ExprKind::Range { from, to } => {
                 let mut bound = |end: &Option<Box<Expr>>| {
@@ -149,7 +162,11 @@ impl<'a, T: Target> Evaluation<'a, T> {
             Value::Poison => return None,
             other => {
                 let got = other.describe();
-                self.report(site, format!("expected a tensor, got {got}"));
+                let part = match got.starts_with('(') {
+                    true => "; take a part by `.0`, or name all of them: `let (a, b) = …;`",
+                    false => "",
+                };
+                self.report(site, format!("expected a tensor, got {got}{part}"));
                 return None;
             }
         };
@@ -288,7 +305,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
         }
         if matches!(value, Value::Tuple(_)) {
             let got = value.describe();
-            return self.report(site, format!("`E[…]` takes one tensor, got {got}; choose a part by `.0`"));
+            return self.report(site, format!("`E[…]` takes one tensor, got {got}; take a part by `.0`"));
         }
         let Some(operand) = self.operand(site, value) else { return Value::Poison };
         if operand.typed.ty.element != Element::Float {

@@ -1,7 +1,7 @@
 //! The forms that take bodies or names: `repeat`, `vmap`, `grad`.
 
 use crate::evaluate::call::{Written, agree};
-use crate::evaluate::{Evaluation, Tracked, Value};
+use crate::evaluate::{Evaluation, Tracked, Value, limits};
 use crate::signature::{self, Bound};
 use crate::target::{Target, Typed};
 use crate::tree::{Expr, ExprKind, Pattern, Site};
@@ -39,7 +39,11 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let Some((parameters, body)) = self.closure(written, 2, &[1, 2]) else { return Value::Poison };
         let items = match rounds {
             Value::Number(None) => vec![Value::Number(None)],
-            Value::Number(Some(n)) if n >= 0.0 && n.fract() == 0.0 && n < 1e6 => {
+            Value::Number(Some(n)) if n > limits::ROUNDS as f64 => {
+                let message = format!("`repeat` has at most {} rounds, got {n}", limits::ROUNDS);
+                return self.report(written.arguments[1].site, message);
+            }
+            Value::Number(Some(n)) if n >= 0.0 && n.fract() == 0.0 => {
                 (0..n as usize).map(|round| Value::Number(Some(round as f64))).collect()
             }
             Value::List { items, .. } => items,

@@ -1,8 +1,8 @@
 //! Names: scopes first, then the model's values as far as the body sees them (rule N3).
 
 use crate::diagnostic::did_you_mean;
-use crate::evaluate::{Binding, Evaluation, Formula, Frame, Mode, Value, World, scalar};
-use crate::resolve::{Item, Updated};
+use crate::evaluate::{Binding, Evaluation, Formula, Frame, Mode, Value, World, limits, scalar};
+use crate::resolve::{Callable, Item, Updated};
 use crate::target::Target;
 use crate::tree::{ConstKind, Site};
 
@@ -10,7 +10,11 @@ impl<'a, T: Target> Evaluation<'a, T> {
     /// The value of a name.
     pub(super) fn lookup(&mut self, name: &str, site: Site) -> Value<T::Tensor> {
         if let Some(binding) = self.binding(name) {
-            return binding.value.clone();
+            let weight = limits::weight(&binding.value);
+            if !self.spend(site, weight) {
+                return Value::Poison;
+            }
+            return self.binding(name).map_or(Value::Poison, |binding| binding.value.clone());
         }
         if let Some(item) = self.resolved.names.values.get(name).copied() {
             return self.item(item, name, site);
@@ -43,8 +47,16 @@ impl<'a, T: Target> Evaluation<'a, T> {
         if name == "E" {
             return self.report_here(site, "`E` is the expectation and stands before brackets: `E[…]`");
         }
-        let message = if self.resolved.names.callables.contains_key(name) {
-            format!("`{name}` is no value; call it: `{name}(…)`")
+        if self.resolved.names.unread.contains(name) {
+            return Value::Poison;
+        }
+        let message = if let Some(callable) = self.resolved.names.callables.get(name) {
+            let what = match callable {
+                Callable::Net(_) => "a net",
+                Callable::Fn(_) => "a fn",
+                Callable::Divergence(_) => "a divergence",
+            };
+            format!("`{name}` is {what} and no value; call it: `{name}(…)`")
         } else {
             let hint = did_you_mean(name, self.visible());
             format!("nothing called `{name}` is declared here{hint}")
@@ -119,7 +131,12 @@ impl<'a, T: Target> Evaluation<'a, T> {
                     return value.clone();
                 }
                 let resolved = self.resolved;
-                let value = self.detached(World::Net, |e| e.expression(&resolved.model.noises[index].value));
+                let written = &resolved.model.noises[index].value;
+                // Anything else has been reported where it is declared.
+                let value = match crate::signature::is_drawn(written) {
+                    true => self.detached(World::Net, |e| e.expression(written)),
+                    false => Value::Poison,
+                };
                 self.mark(name, &value);
                 self.memo.noises[index] = Some(value.clone());
                 value
@@ -177,6 +194,10 @@ impl<'a, T: Target> Evaluation<'a, T> {
         }
         if let Some(value) = &self.memo.fields[group][field] {
             return value.clone();
+        }
+        // A type that could not be read agrees with everything.
+        if matches!(self.resolved.model.groups[group].fields[field].ty, crate::tree::Type::Unknown { .. }) {
+            return Value::Poison;
         }
         let Some(known) = self.resolved.groups.get(group).and_then(|group| group.fields.get(field)) else {
             return Value::Poison;

@@ -9,6 +9,9 @@ mod call;
 mod divergence;
 mod expression;
 mod forms;
+mod habits;
+mod hints;
+mod limits;
 mod lookup;
 mod objective;
 mod value;
@@ -22,6 +25,7 @@ use crate::target::{Call, Layer, Target, Typed};
 use crate::tree::{Expr, Name, Site};
 use crate::types::TensorType;
 
+pub(crate) use habits::{optimiser as known_optimiser, optimiser_option};
 pub(crate) use value::{Record, Tracked, Value, scalar};
 
 /// Whether nets are being trained or used (rule 24).
@@ -50,6 +54,8 @@ pub struct Evaluation<'a, T: Target> {
     owners: Vec<bool>,
     /// Scores behind what the activation of a divergence made, by its node: (divergence, score).
     activated: BTreeMap<usize, (usize, Tracked<T::Tensor>)>,
+    /// What is left to spend on loops, calls and nesting.
+    budget: limits::Budget,
 }
 
 /// Values of the step, made on demand.
@@ -67,6 +73,10 @@ struct Frame<X> {
     world: World,
     /// The net whose body is evaluated, with the number of layers made of each kind in this call.
     net: Option<(usize, BTreeMap<&'static str, usize>)>,
+    /// The layer that this net applied last.
+    last: Option<hints::LastLayer>,
+    /// A `fn` that nothing calls, checked by itself: it is not known who owns its layers.
+    alone: bool,
     /// Inside a `for` of that net.
     looped: bool,
     /// Inside a frozen net or an output.
@@ -151,6 +161,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
             formula: None,
             owners: vec![false; model.nets.len()],
             activated: BTreeMap::new(),
+            budget: limits::Budget::new(),
         }
     }
 
@@ -234,17 +245,21 @@ impl<'a, T: Target> Evaluation<'a, T> {
     }
 
     /// Checks a formula of which hypers, `step` and `progress` are not known.
-    pub(crate) fn check_formula(&mut self, formula: &Expr, what: &str) {
+    /// Its value, if it needs none of these.
+    pub(crate) fn check_formula(&mut self, formula: &Expr, what: &str) -> Option<f64> {
         self.formula = Some(Formula { step: 0.0, progress: 0.0, overrides: &[], depth: 0, open: true });
         self.frame = Frame::new(World::Constants, false);
-        match self.expression(formula) {
-            Value::Number(_) | Value::Flag(_) | Value::Poison => {}
+        let value = match self.expression(formula) {
+            Value::Number(value) => value,
+            Value::Flag(_) | Value::Poison => None,
             other => {
                 let got = other.describe();
                 self.report_here(formula.site, format!("{what} must be a number, got {got}"));
+                None
             }
-        }
+        };
         self.formula = None;
+        value
     }
 
     /// A formula over consts, hypers, `step` and `progress`, as a number.
@@ -268,6 +283,11 @@ impl<'a, T: Target> Evaluation<'a, T> {
         layer: Option<&Layer>,
         passes: bool,
     ) -> Vec<Value<T::Tensor>> {
+        for ty in results {
+            if let Err(message) = Self::computable(&ty.shape) {
+                return vec![self.report(site, message); results.len()];
+            }
+        }
         let parents: Vec<usize> = operands.iter().map(|operand| operand.node).collect();
         let typed: Vec<Typed<T::Tensor>> = operands.into_iter().map(|operand| operand.typed).collect();
         let source = layer.map(|layer| Updated::Net(layer.net));
@@ -305,6 +325,6 @@ impl<'a, T: Target> Evaluation<'a, T> {
 
 impl<X> Frame<X> {
     fn new(world: World, inference: bool) -> Frame<X> {
-        Frame { scopes: vec![Vec::new()], world, net: None, looped: false, inference, barrier: 0 }
+        Frame { scopes: vec![Vec::new()], world, net: None, last: None, alone: false, looped: false, inference, barrier: 0 }
     }
 }

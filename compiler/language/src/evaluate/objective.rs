@@ -192,6 +192,22 @@ impl<'a, T: Target> Evaluation<'a, T> {
         self.net_body(index, site, scope);
     }
 
+    /// A `fn` on its own, over arguments of which nothing is known: names, numbers of arguments and options are checked.
+    pub(crate) fn fn_alone(&mut self, index: usize) {
+        let resolved = self.resolved;
+        let Some(item) = resolved.model.fns.get(index) else { return };
+        self.detached(World::Model { lets: resolved.model.lets.len() }, |e| {
+            e.frame.alone = true;
+            for parameter in &item.parameters {
+                if let Some(ty) = &parameter.ty {
+                    e.written_type(ty);
+                }
+                e.bind_name(&parameter.name.text, Value::Poison, false);
+            }
+            e.value_of(&item.body);
+        });
+    }
+
     fn placeholder(&mut self, site: Site, ty: &Type) -> Value<T::Tensor> {
         match ty {
             Type::Unknown => Value::Poison,

@@ -43,6 +43,14 @@ impl<X> Value<X> {
         }
     }
 
+    /// Its type, if it is a tensor.
+    pub(crate) fn tensor_type(&self) -> Option<&TensorType> {
+        match self {
+            Value::Tensor(tensor) => Some(&tensor.typed.ty),
+            _ => None,
+        }
+    }
+
     /// What it is, for messages.
     pub(crate) fn describe(&self) -> String {
         match self {

@@ -27,12 +27,15 @@ pub(super) fn everything(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnost
     });
     with(resolved, Mode::Training, &mut |e| {
         for noise in &resolved.model.noises {
-            let distribution =
-                matches!(&noise.value.kind, ExprKind::Call { name, .. } if crate::signature::is_distribution(name));
-            if !distribution && noise.value.kind != ExprKind::Unknown {
-                let message =
-                    "a noise is a distribution: `normal([…])`, `uniform([…])`, `bernoulli(p, […])` or `categorical(K)`";
-                e.complain(noise.value.site, message.to_string());
+            if !crate::signature::is_drawn(&noise.value) && noise.value.kind != ExprKind::Unknown {
+                let example = match noise.value.kind {
+                    ExprKind::List { .. } => "; for numbers of this shape write `normal([…])`",
+                    _ => "",
+                };
+                let message = format!(
+                    "a noise is a distribution: `normal([…])`, `uniform([…])`, `bernoulli(p, […])` or `categorical(K)`{example}"
+                );
+                e.complain(noise.value.site, message);
             } else {
                 e.look(&noise.name);
             }
@@ -41,6 +44,9 @@ pub(super) fn everything(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnost
         (0..resolved.players.len()).for_each(|player| drop(e.objective_value(player)));
         (0..resolved.metrics.len()).for_each(|metric| drop(e.metric_value(metric)));
         (0..resolved.latents.len()).for_each(|latent| drop(e.initial_value(latent)));
+    });
+    with(resolved, Mode::Training, &mut |e| {
+        crate::usage::uncalled(&resolved.model).into_iter().for_each(|index| e.fn_alone(index));
     });
     let mut results = Vec::new();
     for output in 0..resolved.outputs.len() {
@@ -56,13 +62,14 @@ pub(super) fn everything(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnost
         output.takes_n = per_sample && !output.parameters.iter().any(|parameter| parameter.ty.per_sample);
         output.results = types;
     }
-    // A name that a player lists in error may stand for any net.
-    let certain = resolved
-        .model
-        .players
-        .iter()
-        .zip(&resolved.players)
-        .all(|(written, known)| known.updates.len() >= written.updates.len().max(1));
+    // A name that a player lists in error may stand for any net, and so may an item that could not be read.
+    let certain = resolved.model.unread.is_empty()
+        && resolved
+            .model
+            .players
+            .iter()
+            .zip(&resolved.players)
+            .all(|(written, known)| known.updates.len() >= written.updates.len().max(1));
     for (index, net) in resolved.nets.iter_mut().enumerate() {
         net.layers = owners[index] || net.external;
         let item = &resolved.model.nets[index];

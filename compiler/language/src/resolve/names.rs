@@ -1,6 +1,6 @@
 //! The name spaces of a model (rule N2): values, and what can be called. Players, phases, metrics and outputs have their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
 use crate::signature;
@@ -31,6 +31,8 @@ pub(crate) struct Names {
     pub(crate) values: BTreeMap<String, Item>,
     pub(crate) callables: BTreeMap<String, Callable>,
     pub(crate) players: BTreeMap<String, usize>,
+    /// Names of items that could not be read: what they stand for is not known.
+    pub(crate) unread: BTreeSet<String>,
     /// Fields by bare name, as (group, field).
     pub(crate) fields: BTreeMap<String, Vec<(usize, usize)>>,
 }
@@ -56,7 +58,8 @@ const METHODS: [&str; 15] = [
 
 impl Names {
     pub(crate) fn of(model: &Model, diagnostics: &mut Vec<Diagnostic>) -> Names {
-        let mut names = Names::default();
+        let unread = model.unread.iter().map(|name| name.text.clone()).collect();
+        let mut names = Names { unread, ..Names::default() };
         let mut report = |name: &Name, message: String| diagnostics.push(Diagnostic::new(name.site, message));
 
         let values = (model.consts.iter().enumerate().map(|(i, item)| (&item.name, Item::Const(i))))

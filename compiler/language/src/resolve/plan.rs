@@ -1,7 +1,7 @@
 //! Types of data, latents and nets; players; the training plan; phases.
 
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::evaluate::{Evaluation, Mode};
+use crate::evaluate::{Evaluation, Mode, known_optimiser, optimiser_option};
 use crate::resolve::{
     Attributes, Callable, Field, Group, Hyper, Init, Item, Latent, Net, Optimiser, OptimiserSpec, Output, Phase, Player,
     Resolved, Type, Updated,
@@ -223,7 +223,7 @@ pub(super) fn players(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnostic>
         .map(|net| net.name.text.as_str())
         .chain(model.latents.iter().map(|latent| latent.name.text.as_str()))
         .collect();
-    if model.players.is_empty() {
+    if model.players.is_empty() && model.unread.is_empty() {
         diagnostics.push(Diagnostic::new(
             model.name.site,
             "a model needs a player, such as `player D minimizes { … }`, or a game `min G, max D { … }`",
@@ -237,6 +237,7 @@ pub(super) fn players(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnostic>
             let found = match (resolved.names.callables.get(&name.text), resolved.names.values.get(&name.text)) {
                 (Some(Callable::Net(index)), _) => Updated::Net(*index),
                 (_, Some(Item::Latent(index))) => Updated::Latent(*index),
+                _ if resolved.names.unread.contains(&name.text) => continue,
                 _ => {
                     let hint = did_you_mean(&name.text, movable.iter().copied());
                     let message = if player.updates.is_empty() {
@@ -246,8 +247,10 @@ pub(super) fn players(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnostic>
                         )
                     } else {
                         format!(
-                            "there is no net or latent `{}` that player `{}` could update{hint}",
-                            name.text, player.name.text
+                            "there is no net or latent `{}` that player `{}` could update{hint}; {}",
+                            name.text,
+                            player.name.text,
+                            listed("nets and latents", movable.iter().copied())
                         )
                     };
                     diagnostics.push(Diagnostic::new(name.site, message));
@@ -306,10 +309,22 @@ pub(super) fn train(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnostic>) 
         }
     }
     for rate in &rates {
-        e.check_formula(rate, "a learning rate");
+        let value = e.check_formula(rate, "a learning rate");
+        if let Some(value) = value.filter(|value| *value <= 0.0 || value.is_nan()) {
+            errors.push(Diagnostic::new(
+                rate.site,
+                format!(
+                    "a learning rate is a number above 0, got {value}; a player that goes uphill is written `maximizes`, one that \
+                     rests is left out by a `phase`"
+                ),
+            ));
+        }
     }
     diagnostics.extend(e.take_diagnostics());
-    if model.trains.is_empty() && !model.players.is_empty() {
+    let unread = model.unread.iter().any(|name| name.text == "train");
+    if unread {
+        // Its lines, or some of them, could not be read: that has been reported.
+    } else if model.trains.is_empty() && !model.players.is_empty() {
         let players: Vec<&str> = model.players.iter().map(|player| player.name.text.as_str()).collect();
         errors.push(Diagnostic::new(
             model.name.site,
@@ -389,11 +404,21 @@ fn together(resolved: &Resolved, train: Site, order: &[usize], phases: &[Phase],
 
 fn player(resolved: &Resolved, name: &Name, errors: &mut Vec<Diagnostic>) -> Option<usize> {
     let found = resolved.names.players.get(&name.text).copied();
-    if found.is_none() {
+    if found.is_none() && !resolved.names.unread.contains(&name.text) {
         let hint = did_you_mean(&name.text, resolved.names.players.keys().map(String::as_str));
-        errors.push(Diagnostic::new(name.site, format!("there is no player `{}`{hint}", name.text)));
+        let all = listed("players", resolved.model.players.iter().map(|player| player.name.text.as_str()));
+        errors.push(Diagnostic::new(
+            name.site,
+            format!("there is no player `{0}`{hint}; {all}; another is declared `player {0} minimizes {{ … }}`", name.text),
+        ));
     }
     found
+}
+
+/// `the players here are `D`, `G``
+fn listed<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { format!("there are no {what} here") } else { format!("the {what} here are {}", names.join(", ")) }
 }
 
 /// One line of `train`.
@@ -416,12 +441,23 @@ fn optimiser(
                     spec.steps = steps as usize
                 }
                 Some((None, false)) | None => {}
-                Some(_) => errors.push(Diagnostic::new(site, "`steps` is a whole number of at least 1")),
+                Some((got, _)) => {
+                    errors.push(Diagnostic::new(
+                        site,
+                        format!(
+                            "`steps` counts inner steps, a whole number from 1 to 1000000, got {}",
+                            got.map_or("a bool".to_string(), |got| got.to_string())
+                        ),
+                    ));
+                }
             },
             "clip_norm" => match e.constant(&setting.value) {
                 Some((Some(norm), false)) if norm > 0.0 => spec.clip_norm = Some(norm),
                 Some((None, false)) | None => {}
-                Some(_) => errors.push(Diagnostic::new(site, "`clip_norm` is a number above 0")),
+                Some(_) => errors.push(Diagnostic::new(
+                    site,
+                    "`clip_norm` is the largest norm of the gradient, a number above 0; to clip nothing, leave it out",
+                )),
             },
             other => {
                 let hint = did_you_mean(other, ["steps", "clip_norm"]);
@@ -445,7 +481,10 @@ fn optimiser(
         "adam" => &[("beta1", 0.9), ("beta2", 0.999), ("eps", 1e-8), ("decay", 0.0)],
         "rmsprop" => &[("alpha", 0.99), ("eps", 1e-8)],
         other => {
-            let hint = did_you_mean(other, ["sgd", "adam", "rmsprop"]);
+            let hint = match known_optimiser(other) {
+                Some(remedy) => format!(": {remedy}"),
+                None => did_you_mean(other, ["sgd", "adam", "rmsprop"]),
+            };
             errors.push(Diagnostic::new(line.optimiser.site, format!("there is no optimiser `{other}`{hint}; {USAGE}")));
             return spec;
         }
@@ -497,6 +536,8 @@ fn settings(
                     format!(
                         "`{name}` is a setting of the line, not of `{optimiser}`; write it after the bracket: `{optimiser}(…), {name} = …;`"
                     )
+                } else if let Some(remedy) = optimiser_option(optimiser, name) {
+                    format!("`{optimiser}` has no option `{name}`: {remedy}")
                 } else {
                     format!("`{optimiser}` has no option `{name}`{hint}; it has {}", names.join(", "))
                 };

@@ -91,7 +91,18 @@ impl Bound<'_> {
             Arg::Number(_) | Arg::Flag(_) => Ok(TensorType::float([], false)),
             _ => self.problem(
                 index,
-                format!("`{}` of `{}` must be a tensor, got {}", self.parameter(index), self.signature.name, arg.describe()),
+                format!(
+                    "`{}` of `{}` must be a tensor, got {}{}",
+                    self.parameter(index),
+                    self.signature.name,
+                    arg.describe(),
+                    match arg {
+                        Arg::Other(text) if text.starts_with('(') => {
+                            "; take a part by `.0`, or name all of them: `let (a, b) = …;`"
+                        }
+                        _ => "",
+                    }
+                ),
             ),
         }
     }

@@ -158,8 +158,15 @@ fn embed(b: &Bound<'_>) -> Result<Plan, Problem> {
 fn normalised(b: &Bound<'_>, function: Function, least: usize) -> Result<Plan, Problem> {
     let ty = b.float(0)?;
     if ty.shape.len() < least {
-        let wanted = if least == 1 { "[k], [c, L] or [c, H, W]" } else { "[c, L] or [c, H, W]" };
-        return b.problem(0, format!("`{}` takes {wanted}, got {ty}", b.signature.name));
+        let name = b.signature.name;
+        let message = match (least, ty.shape.is_empty()) {
+            (1, _) => format!("`{name}` takes [k], [c, L] or [c, H, W], got {ty}: one number has no channels; leave it out"),
+            (_, true) => format!("`{name}` takes [c, L] or [c, H, W], got {ty}: one number has no channels; leave it out"),
+            _ => format!(
+                "`{name}` takes [c, L] or [c, H, W], got {ty}: it has one number a channel; use `batch_norm` or `layer_norm`"
+            ),
+        };
+        return b.problem(0, message);
     }
     Ok(Plan::one(function, 1, ty))
 }

@@ -16,9 +16,10 @@ mod shape;
 mod tests;
 
 use crate::function::Function;
+use crate::tree::{Expr, ExprKind};
 use crate::types::{Dim, TensorType};
 
-pub(crate) use arguments::{Arg, Bound, Problem};
+pub(crate) use arguments::{Arg, Bound, Problem, written};
 pub(crate) use elementwise::{binary, folded};
 
 /// A rule: types and options of the arguments to a plan.
@@ -125,7 +126,7 @@ fn tables() -> impl Iterator<Item = &'static Signature> {
         .flatten()
 }
 
-/// Whether a `noise` may be a call of this.
-pub(crate) fn is_distribution(name: &str) -> bool {
-    draw::DISTRIBUTIONS.contains(&name)
+/// Whether a `noise` may be this: a call of a distribution.
+pub(crate) fn is_drawn(value: &Expr) -> bool {
+    matches!(&value.kind, ExprKind::Call { name, .. } if draw::DISTRIBUTIONS.contains(&name.as_str()))
 }

@@ -3,7 +3,7 @@
 use crate::parse::Parser;
 use crate::parse::items::{comma_separated, nothing_after};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
-use saddlepoint_language::tree::{Field, Group, Param};
+use saddlepoint_language::tree::{Field, Group, Param, Type};
 use syn::Token;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser as _};
@@ -36,13 +36,22 @@ impl Parser {
     pub(in crate::parse) fn field(&mut self, tokens: TokenStream) -> syn::Result<Field> {
         let read = |input: ParseStream<'_>| {
             let name = input.call(Ident::parse_any)?;
+            if !input.peek(Token![:]) {
+                let at = if input.is_empty() { name.span() } else { input.span() };
+                let message = format!("`{name}` needs a type: `{name}: [3, 32, 32]`, or `{name}: class(10)`");
+                return Err(syn::Error::new(at, message));
+            }
             input.parse::<Token![:]>()?;
             Ok((name, input.parse::<TokenStream>()?))
         };
         let (name, ty) = read.parse2(tokens)?;
         let name = self.name(&name);
-        let (ty, rest) = self.ty(ty, name.site)?;
-        nothing_after(rest)?;
+        // A type that cannot be read is reported, and agrees with everything: the field stays declared.
+        let read = self.ty(ty, name.site).and_then(|(ty, rest)| nothing_after(rest).map(|()| ty));
+        let ty = read.unwrap_or_else(|error| {
+            self.syntax(&error);
+            Type::Unknown { site: name.site }
+        });
         Ok(Field { name, ty })
     }
 

@@ -3,7 +3,8 @@
 use crate::parse::Parser;
 use crate::parse::items::{Exprs, end_of};
 use proc_macro2::{Ident, Span, TokenStream};
-use saddlepoint_language::tree::{Const, ConstKind, Divergence, Hyper, Latent, Let, Noise};
+use saddlepoint_language::Diagnostic;
+use saddlepoint_language::tree::{Const, ConstKind, Divergence, Hyper, Latent, Let, Noise, Pattern};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Token, parenthesized};
@@ -107,8 +108,21 @@ impl Parser {
         };
         let (pattern, value) = read.parse2(tokens)?;
         let item = Let { pattern: self.pattern(&pattern), value: self.expression(&value) };
+        self.unchanging(&item.pattern);
         self.parsed.model.lets.push(item);
         Ok(())
+    }
+
+    /// A `let` of the model binds values that nothing changes.
+    fn unchanging(&mut self, pattern: &Pattern) {
+        match pattern {
+            Pattern::Bind { name, mutable: true } => self.parsed.diagnostics.push(Diagnostic::new(
+                name.site,
+                format!("a `let` of the model has one value in each step, which nothing changes: write `let {}`", name.text),
+            )),
+            Pattern::Tuple { parts, .. } => parts.iter().for_each(|part| self.unchanging(part)),
+            _ => {}
+        }
     }
 
     pub(in crate::parse) fn divergence(&mut self, tokens: TokenStream) -> syn::Result<()> {
@@ -133,7 +147,7 @@ impl Parser {
                 "activation" => activation = Some(setting.value),
                 other => {
                     let message = format!("a divergence takes `conjugate` and `activation`, not `{other}`");
-                    self.parsed.diagnostics.push(saddlepoint_language::Diagnostic::new(setting.name.site, message));
+                    self.parsed.diagnostics.push(Diagnostic::new(setting.name.site, message));
                 }
             }
         }

@@ -7,14 +7,17 @@ mod players;
 mod train;
 mod types;
 
-use super::Parser;
 use super::split::RawItem;
+use super::{Parser, depth};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use saddlepoint_language::tree::Name;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Token, braced};
+
+/// Said of what readers of trees could not go down into.
+const TOO_DEEP: &str = "expressions lie too deep in each other here; give parts of it names by `let`";
 
 type Exprs = Punctuated<syn::Expr, Token![,]>;
 
@@ -35,7 +38,8 @@ impl Parser {
             let rest: TokenStream = input.parse()?;
             Ok((attributes, visibility, name, body, rest))
         };
-        match read.parse2(tokens) {
+        let deep = depth::too_deep(depth::header(&tokens)).map(|span| Err(syn::Error::new(span, TOO_DEEP)));
+        match deep.unwrap_or_else(|| read.parse2(tokens)) {
             Ok((attributes, visibility, name, body, rest)) => {
                 self.parsed.attributes = attributes.iter().map(|a| quote::quote!(#a)).collect();
                 self.parsed.visibility = quote::quote!(#visibility);
@@ -69,12 +73,18 @@ impl Parser {
                 }
             }
         }
+        let all = item.attributes.iter().cloned().flatten().chain(item.tokens.iter().cloned());
+        if let Some(span) = depth::too_deep(all.collect()) {
+            self.error(span, TOO_DEEP);
+            self.unread(&word, &item.tokens);
+            return;
+        }
         let end = item.end;
         let tokens: TokenStream = item.tokens.iter().cloned().collect();
         let result = match word.as_str() {
             "const" => self.constant(tokens),
             "hyper" => self.hyper(tokens),
-            "data" => self.data(item.tokens),
+            "data" => self.data(item.tokens.clone()),
             "noise" => self.noise(tokens),
             "latent" => self.latent(tokens),
             "net" => self.net(tokens, &item.attributes, false),
@@ -91,10 +101,35 @@ impl Parser {
             _ => Err(syn::Error::new(item.keyword.span(), "models do not nest")),
         };
         if let Err(error) = result {
+            self.unread(&word, &item.tokens);
             // An error at the end of the input has no token of its own.
             let at_end = error.span().start() == Span::call_site().start();
             let error = if at_end { syn::Error::new(end, error.to_string()) } else { error };
             self.syntax(&error);
+        }
+    }
+}
+
+impl Parser {
+    /// Notes the names that an item which could not be read may have declared, so that their uses are no errors too.
+    fn unread(&mut self, word: &str, tokens: &[TokenTree]) {
+        let mut names = Vec::new();
+        for token in tokens {
+            match token {
+                TokenTree::Punct(p) if p.as_char() == '=' => break,
+                TokenTree::Ident(name) => names.push(name.clone()),
+                TokenTree::Group(group) if word == "data" || word == "let" => {
+                    names.extend(group.stream().into_iter().filter_map(|token| match token {
+                        TokenTree::Ident(name) => Some(name),
+                        _ => None,
+                    }));
+                }
+                _ => {}
+            }
+        }
+        for name in names {
+            let name = self.name(&name);
+            self.parsed.model.unread.push(name);
         }
     }
 }

@@ -26,6 +26,11 @@ impl Parser {
             let content;
             parenthesized!(content in input);
             let parameters: TokenStream = content.parse()?;
+            if !input.peek(Token![->]) {
+                let at = if input.is_empty() { name.span() } else { input.span() };
+                let message = format!("a net declares its result: `net {name}(…) -> [1] {{ … }}`");
+                return Err(syn::Error::new(at, message));
+            }
             input.parse::<Token![->]>()?;
             Ok((name, parameters, input.parse::<TokenStream>()?))
         };

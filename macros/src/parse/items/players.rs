@@ -14,6 +14,10 @@ impl Parser {
     pub(in crate::parse) fn game(&mut self, first: &Ident, tokens: TokenStream) -> syn::Result<()> {
         let read = |input: ParseStream<'_>| {
             let one = input.call(Ident::parse_any)?;
+            if !input.peek(Token![,]) {
+                let message = format!("a game is written `min G, max D {{ V }}`: a comma is missing after `{one}`");
+                return Err(syn::Error::new(if input.is_empty() { one.span() } else { input.span() }, message));
+            }
             input.parse::<Token![,]>()?;
             let word = input.call(Ident::parse_any)?;
             let two = input.call(Ident::parse_any)?;

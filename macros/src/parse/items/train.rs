@@ -2,8 +2,8 @@
 
 use crate::parse::Parser;
 use crate::parse::items::{Exprs, end_of, separated};
-use proc_macro2::{Ident, Span, TokenStream};
-use saddlepoint_language::tree::{Setting, Train, TrainLine};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use saddlepoint_language::tree::{Name, Setting, Train, TrainLine};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Token, braced};
@@ -28,14 +28,33 @@ impl Parser {
         let (simultaneous, lines) = read.parse2(tokens)?;
         let site = self.site(at);
         let mut train = Train { site, simultaneous, lines: Vec::new() };
-        for line in separated(lines, ';') {
+        let lines: Vec<TokenStream> = separated(lines, ';').into_iter().flat_map(|line| self.ended(line)).collect();
+        for line in lines {
             match self.train_line(line) {
                 Ok(line) => train.lines.push(line),
-                Err(error) => self.syntax(&error),
+                Err(error) => {
+                    // Whose line it was is not known.
+                    self.parsed.model.unread.push(Name { text: "train".into(), site });
+                    self.syntax(&error);
+                }
             }
         }
         self.parsed.model.trains.push(train);
         Ok(())
+    }
+
+    /// Parts a line where another begins without a semicolon before it: `D: adam(1e-4) G: …`.
+    fn ended(&mut self, line: TokenStream) -> Vec<TokenStream> {
+        let (mut lines, mut current): (Vec<TokenStream>, Vec<TokenTree>) = (Vec::new(), Vec::new());
+        for token in line {
+            if let (Some(TokenTree::Group(last)), TokenTree::Ident(next)) = (current.last(), &token) {
+                self.error(last.span_close(), format!("a line of `train` ends with `;`: write one before `{next}`"));
+                lines.push(std::mem::take(&mut current).into_iter().collect());
+            }
+            current.push(token);
+        }
+        lines.push(current.into_iter().collect());
+        lines
     }
 
     pub(in crate::parse) fn train_line(&mut self, tokens: TokenStream) -> syn::Result<TrainLine> {

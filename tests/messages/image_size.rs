@@ -1,0 +1,24 @@
+use saddlepoint::prelude::*;
+
+gan! {
+    model Small {
+        data x: [1, 28, 28];
+        noise z: normal([16]);
+        net G(z: [16]) -> [1, 28, 28] {
+            z.dense(196).reshape([4, 7, 7]).conv_transpose(8, kernel = 4, stride = 2, pad = 1).relu()
+                .conv_transpose(1, kernel = 3, stride = 2, pad = 1).tanh()
+        }
+        net D(x: [1, 28, 28]) -> [1] { x.conv(4, kernel = 4, stride = 2, pad = 1).relu().flatten().dense(1) }
+        player D minimizes { E[softplus(-D(x))] + E[softplus(D(G(z)))] }
+        player G minimizes { E[softplus(-D(G(z)))] }
+        train { D, G: adam(2e-4, beta1 = 0.5); }
+        output sample = G(z);
+    }
+}
+
+// The skeleton stands beside the errors: using it adds none.
+fn main() -> saddlepoint::Result<()> {
+    let model = Small::build(Config::new().batch(8).seed(1))?;
+    println!("{}", model.explain());
+    Ok(())
+}
