@@ -5,4 +5,6 @@
 fn mistakes_are_shown_at_their_token() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/messages/*.rs");
+    // What nothing uses, found by rustc's own lints.
+    cases.compile_fail("tests/warnings/*.rs");
 }

@@ -14,14 +14,19 @@ pub fn encode(model: &Model) -> String {
 
 /// Reads what [`encode`] wrote.
 pub fn decode(text: &str) -> Result<Model, String> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, depth: 0 };
     let model = Model::read(&mut reader)?;
     if reader.at == text.len() { Ok(model) } else { Err(reader.error("the end")) }
 }
 
+/// Trees in each other that are read; the macro writes none as deep.
+const DEEPEST: usize = 2_000;
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Boxes and lists around what is being read.
+    depth: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -34,6 +39,17 @@ impl<'a> Reader<'a> {
         let end = rest.find(' ').ok_or_else(|| self.error("a word"))?;
         self.at += end + 1;
         Ok(&rest[..end])
+    }
+
+    /// Reads what lies in a box or list.
+    fn inside<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<T, String> {
+        if self.depth >= DEEPEST {
+            return Err(self.error("a tree of less depth"));
+        }
+        self.depth += 1;
+        let result = read(self);
+        self.depth -= 1;
+        result
     }
 
     fn take(&mut self, length: usize) -> Result<&'a str, String> {
@@ -84,7 +100,7 @@ impl<T: Code> Code for Box<T> {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Box<T>, String> {
-        T::read(reader).map(Box::new)
+        reader.inside(T::read).map(Box::new)
     }
 }
 
@@ -109,7 +125,7 @@ impl<T: Code> Code for Vec<T> {
 
     fn read(reader: &mut Reader<'_>) -> Result<Vec<T>, String> {
         let length = usize::read(reader)?;
-        (0..length).map(|_| T::read(reader)).collect()
+        reader.inside(|reader| (0..length).map(|_| T::read(reader)).collect())
     }
 }
 

@@ -53,20 +53,11 @@ pub fn lower(
     locate: &dyn Fn(&Diagnostic) -> Error,
 ) -> Result<Programs> {
     let lowering = Lowering { resolved, functions, batch, locate };
-    let mut states = States::new();
-    let mut turns = Vec::new();
-    let order = &resolved.train.order;
-    if resolved.train.simultaneous {
-        turns.push(lowering.turn(order, 1, &mut states)?);
-    } else {
-        for player in order {
-            let steps = resolved.train.optimisers.get(*player).map_or(1, |o| o.steps);
-            turns.push(lowering.turn(&[*player], steps, &mut states)?);
-        }
-    }
-    let metrics = lowering.metrics(&mut states)?;
-    let outputs = (0..resolved.outputs.len()).map(|o| lowering.output(o, &mut states)).collect::<Result<Vec<_>>>()?;
-    Ok(Programs { turns, metrics, outputs, states })
+    // The first error ends the lowering of its program; what the others say is asked for only then.
+    lowering.programs().map_err(|error| match error {
+        Error::Model { .. } => lowering.all_errors(error),
+        other => other,
+    })
 }
 
 struct Lowering<'r> {
@@ -77,6 +68,57 @@ struct Lowering<'r> {
 }
 
 impl Lowering<'_> {
+    fn programs(&self) -> Result<Programs> {
+        let mut states = States::new();
+        let mut turns = Vec::new();
+        let order = &self.resolved.train.order;
+        if self.resolved.train.simultaneous {
+            turns.push(self.turn(order, 1, &mut states)?);
+        } else {
+            for player in order {
+                let steps = self.resolved.train.optimisers.get(*player).map_or(1, |o| o.steps);
+                turns.push(self.turn(&[*player], steps, &mut states)?);
+            }
+        }
+        let metrics = self.metrics(&mut states)?;
+        let outputs = (0..self.resolved.outputs.len()).map(|o| self.output(o, &mut states)).collect::<Result<Vec<_>>>()?;
+        Ok(Programs { turns, metrics, outputs, states })
+    }
+
+    /// Every error of every objective, metric and output: the first one's place, and the others in its message.
+    fn all_errors(&self, first: Error) -> Error {
+        let mut all: Vec<Diagnostic> = Vec::new();
+        let mut collect = |averaged: bool, mode: Mode, part: &dyn Fn(&mut Evaluation<'_, GraphTarget<'_>>)| {
+            let mut target = GraphTarget::new(self.resolved, self.functions, self.batch, averaged);
+            let mut evaluation = Evaluation::new(self.resolved, &mut target, mode);
+            part(&mut evaluation);
+            for diagnostic in evaluation.diagnostics() {
+                if !all.contains(diagnostic) {
+                    all.push(diagnostic.clone());
+                }
+            }
+        };
+        for player in 0..self.resolved.players.len() {
+            collect(false, Mode::Training, &|e| drop(e.objective(player)));
+        }
+        for metric in 0..self.resolved.metrics.len() {
+            collect(false, Mode::Training, &|e| drop(e.metric(metric)));
+        }
+        for output in 0..self.resolved.outputs.len() {
+            collect(true, Mode::Inference, &|e| drop(e.output(output)));
+        }
+        all.sort_by_key(|diagnostic| diagnostic.site);
+        let mut located = all.iter().map(|diagnostic| (self.locate)(diagnostic));
+        match located.next() {
+            Some(Error::Model { file, line, column, mut message }) => {
+                for other in located {
+                    message.push_str(&format!("\n{other}"));
+                }
+                Error::Model { file, line, column, message }
+            }
+            _ => first,
+        }
+    }
     fn turn(&self, players: &[usize], steps: usize, states: &mut States) -> Result<Turn> {
         let updated: BTreeSet<usize> = players.iter().flat_map(|p| self.updated_nets(*p)).collect();
         let mut target = GraphTarget::new(self.resolved, self.functions, self.batch, false).updating(updated.clone());

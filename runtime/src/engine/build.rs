@@ -124,8 +124,16 @@ fn locate(source: &ModelSource, model: &Model, diagnostic: &Diagnostic) -> Error
 
 /// What the language says against a model.
 fn refuse(source: &ModelSource, model: &Model, all: &[Diagnostic]) -> Error {
-    match all.first() {
-        Some(first) => locate(source, model, first),
+    let mut located = all.iter().map(|diagnostic| locate(source, model, diagnostic));
+    match located.next() {
+        Some(Error::Model { file, line, column, mut message }) => {
+            // One error has one place; the others stand in its message with theirs.
+            for other in located {
+                message.push_str(&format!("\n{other}"));
+            }
+            Error::Model { file, line, column, message }
+        }
+        Some(other) => other,
         None => Error::device("the model does not resolve"),
     }
 }

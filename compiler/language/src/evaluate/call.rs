@@ -2,7 +2,7 @@
 
 use crate::diagnostic::did_you_mean;
 use crate::evaluate::hints::{self, LastLayer};
-use crate::evaluate::{Callee, Caller, Evaluation, Frame, Mode, Value, World, habits};
+use crate::evaluate::{Callee, Caller, Evaluation, Frame, Mode, Value, World, habits, limits};
 use crate::function::Function;
 use crate::resolve::{Callable, Item, Type};
 use crate::signature::{self, Arg, Bound, Plan, Signature};
@@ -30,6 +30,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
             return self.divergence_part(&written, index);
         }
         match self.resolved.names.callables.get(name).copied() {
+            Some(Callable::Net(_) | Callable::Fn(_)) if !self.spend(expr.site, limits::CALL) => return Value::Poison,
             Some(Callable::Net(index)) => return self.net_call(&written, index),
             Some(Callable::Fn(index)) => return self.fn_call(&written, index),
             Some(Callable::Divergence(index)) => return self.divergence(&written, index),

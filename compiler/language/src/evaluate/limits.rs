@@ -17,13 +17,16 @@ const AXES: usize = 16;
 const ELEMENTS: usize = 1 << 32;
 
 /// Expressions evaluated for one turn, output or check, all rounds and calls unrolled.
-const EXPRESSIONS: usize = 4_000_000;
+const EXPRESSIONS: usize = 1_000_000;
+
+/// What a call of a net or fn costs, in expressions.
+pub(super) const CALL: usize = 10;
 
 /// Expressions inside of each other, through calls.
-const DEPTH: usize = 1_024;
+const DEPTH: usize = 512;
 
 /// Values in one tuple or list, with those inside of them.
-const PARTS: usize = 65_536;
+const PARTS: usize = 4_096;
 
 /// What is left of the limits.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
     }
 
     /// Whether everything has been spent.
-    pub(super) fn spent(&self) -> bool {
+    pub(crate) fn spent(&self) -> bool {
         self.budget.expressions == 0
     }
 

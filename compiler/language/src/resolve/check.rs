@@ -10,11 +10,16 @@ use crate::types::TensorType;
 /// Checks everything and fills in what only an evaluation tells: results of outputs, owners of layers.
 pub(super) fn everything(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnostic>) {
     let mut owners = vec![false; resolved.nets.len()];
-    let mut errors = Vec::new();
+    let (mut errors, mut spent) = (Vec::new(), false);
     let mut with = |resolved: &Resolved, mode: Mode, part: &mut dyn FnMut(&mut Evaluation<'_, TypesOnly>)| {
+        // What is left of a model that is too large is not looked at: each part would take as long.
+        if spent {
+            return;
+        }
         let mut types = TypesOnly;
         let mut evaluation = Evaluation::new(resolved, &mut types, mode);
         part(&mut evaluation);
+        spent = evaluation.spent();
         errors.extend(evaluation.take_diagnostics());
         owners.iter_mut().zip(evaluation.owners()).for_each(|(known, owns)| *known |= owns);
     };
