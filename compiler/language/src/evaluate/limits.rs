@@ -20,7 +20,10 @@ const ELEMENTS: usize = 1 << 32;
 const EXPRESSIONS: usize = 1_000_000;
 
 /// What a call of a net or fn costs, in expressions.
-pub(super) const CALL: usize = 10;
+pub(super) const CALL: usize = 20;
+
+/// What an error costs that has been reported before: its message is made again, and nothing comes of it.
+pub(super) const AGAIN: usize = 1_000;
 
 /// Expressions inside of each other, through calls.
 const DEPTH: usize = 512;
@@ -76,7 +79,8 @@ impl<'a, T: Target> Evaluation<'a, T> {
             return false;
         }
         self.budget.expressions = self.budget.expressions.saturating_sub(count);
-        if self.spent() {
+        // Beside other errors it would be one more that those bring about.
+        if self.spent() && self.diagnostics.is_empty() {
             let message = format!(
                 "loops and calls unroll to more than {EXPRESSIONS} expressions here; use fewer rounds, or call a net from a loop in Rust \
                  (`step`, `turn`)"

@@ -200,7 +200,9 @@ impl<'a, T: Target> Evaluation<'a, T> {
     }
 
     fn push(&mut self, diagnostic: Diagnostic) -> Value<T::Tensor> {
-        if !self.diagnostics.contains(&diagnostic) {
+        if self.diagnostics.contains(&diagnostic) {
+            self.spend(diagnostic.site, limits::AGAIN);
+        } else {
             self.diagnostics.push(diagnostic);
         }
         Value::Poison
