@@ -12,7 +12,7 @@ const PI: f64 = 0.3;
 /// One model a divergence: V maximises the bound, with a part of second order.
 macro_rules! family {
     ($name:ident: $($f:tt)+) => {
-        #[allow(dead_code)] // only the model's text is used
+        #[allow(dead_code, unused_variables)] // only the model's text is used, and not every f has a PI
         mod $name {
             use saddlepoint::prelude::*;
             gan! {

@@ -49,7 +49,7 @@ gan! {
             x.conv(8, kernel = 3, pad = 1, groups = 4).batch_norm().relu()
                 .conv(8, kernel = 3, pad = 1, groups = 2).batch_norm().relu()
                 .conv_transpose(3, kernel = 3, stride = 2, pad = 1, output_pad = 1).tanh()
-                .flatten().repeat(12, |h, i| h.dense(5)).dense(2)
+                .flatten().repeat(12, |h| h.dense(5)).dense(2)
         }
         player All updates (Sequence, Embedding, Pictures) minimizes {
             E[square(Sequence(s))] + E[square(Embedding(y))] + E[square(Pictures(p))]

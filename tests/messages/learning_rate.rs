@@ -10,7 +10,7 @@ gan! {
         player G minimizes { E[softplus(-D(G(z)))] }
         train {
             D: adam(-2e-4, beta1 = 1.0);
-            G: sgd(0), steps = 0, clip_norm = -1.0;
+            G: sgd(0.1), steps = 0, clip_norm = -1.0;
         }
         output sample = G(z);
     }

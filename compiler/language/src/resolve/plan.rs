@@ -310,12 +310,11 @@ pub(super) fn train(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnostic>) 
     }
     for rate in &rates {
         let value = e.check_formula(rate, "a learning rate");
-        if let Some(value) = value.filter(|value| *value <= 0.0 || value.is_nan()) {
+        if let Some(value) = value.filter(|value| *value < 0.0 || value.is_nan()) {
             errors.push(Diagnostic::new(
                 rate.site,
                 format!(
-                    "a learning rate is a number above 0, got {value}; a player that goes uphill is written `maximizes`, one that \
-                     rests is left out by a `phase`"
+                    "a learning rate is a number from 0 upwards, got {value}; a player that goes uphill is written `maximizes`"
                 ),
             ));
         }
