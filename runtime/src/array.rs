@@ -1,6 +1,6 @@
 //! A tensor or classes, owned ([`Array`]) or lent ([`Column`]): what goes into and comes out of a compiled program.
 
-use crate::tensor::{Classes, Tensor};
+use crate::tensor::{Classes, Rows, Tensor};
 
 /// What the elements of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Kind {
     Tensor,
     /// Classes in `0..K`.
     Classes(usize),
+    /// Positions of the samples in their source.
+    Rows,
 }
 
 /// One field of a batch, lent to a step, or an argument of an output; the batch axis first.
@@ -18,6 +20,8 @@ pub enum Column<'a> {
     Tensor(&'a Tensor),
     /// Classes.
     Classes(&'a Classes),
+    /// Positions of the samples in their source.
+    Rows(&'a Rows),
 }
 
 /// A tensor or classes.
@@ -27,6 +31,8 @@ pub enum Array {
     Tensor(Tensor),
     /// Classes.
     Classes(Classes),
+    /// Positions of the samples in their source.
+    Rows(Rows),
 }
 
 impl Kind {
@@ -34,6 +40,7 @@ impl Kind {
     pub fn describe(self, shape: &[usize]) -> String {
         match (self, shape) {
             (Kind::Tensor, _) => format!("{shape:?}"),
+            (Kind::Rows, _) => "the position of its sample in the source".to_string(),
             (Kind::Classes(count), []) => format!("class({count})"),
             (Kind::Classes(count), _) => format!("{shape:?} of class({count})"),
         }
@@ -46,6 +53,7 @@ impl<'a> Column<'a> {
         match self {
             Column::Tensor(tensor) => tensor.shape(),
             Column::Classes(classes) => classes.shape(),
+            Column::Rows(rows) => rows.shape(),
         }
     }
 
@@ -54,6 +62,7 @@ impl<'a> Column<'a> {
         match self {
             Column::Tensor(_) => Kind::Tensor,
             Column::Classes(classes) => Kind::Classes(classes.count()),
+            Column::Rows(_) => Kind::Rows,
         }
     }
 
@@ -69,6 +78,7 @@ impl Array {
         match self {
             Array::Tensor(tensor) => Column::Tensor(tensor),
             Array::Classes(classes) => Column::Classes(classes),
+            Array::Rows(rows) => Column::Rows(rows),
         }
     }
 
@@ -77,6 +87,7 @@ impl Array {
         match kind {
             Kind::Tensor => Array::Tensor(Tensor::zeros(shape)),
             Kind::Classes(count) => Array::Classes(Classes::zeros(shape, count)),
+            Kind::Rows => Array::Rows(Rows::new(vec![0; shape.into().first().copied().unwrap_or(0)])),
         }
     }
 }
@@ -102,5 +113,11 @@ impl<'a> From<&'a Tensor> for Column<'a> {
 impl<'a> From<&'a Classes> for Column<'a> {
     fn from(classes: &'a Classes) -> Column<'a> {
         Column::Classes(classes)
+    }
+}
+
+impl<'a> From<&'a Rows> for Column<'a> {
+    fn from(rows: &'a Rows) -> Column<'a> {
+        Column::Rows(rows)
     }
 }

@@ -23,8 +23,33 @@ pub struct Classes {
 }
 
 /// The positions of a batch's samples in their data source, for latents that keep one row a sample.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rows(pub Vec<usize>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows {
+    positions: Vec<usize>,
+    shape: [usize; 1],
+}
+
+impl Rows {
+    /// These positions, one a sample of the batch.
+    pub fn new(positions: Vec<usize>) -> Rows {
+        Rows { shape: [positions.len()], positions }
+    }
+
+    /// The positions.
+    pub fn as_slice(&self) -> &[usize] {
+        &self.positions
+    }
+
+    /// `[n]`.
+    pub(crate) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The positions, to be set.
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [usize] {
+        &mut self.positions
+    }
+}
 
 impl Tensor {
     /// A tensor of this shape, the leading axis first.

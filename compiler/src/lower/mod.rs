@@ -1,9 +1,9 @@
 //! Lowering: a model of the language becomes programs, one graph each.
 //!
 //! In: a resolved model (every constant known) and the batch size. Out: [`Programs`]: a [`Turn`] for every player (or one for
-//! all, if they move simultaneously), the metrics, every output; and [`States`], what persists between them, by name.
+//! all, if they move simultaneously), the metrics, every output, initial values of latents; and [`States`], what persists between them, by name.
 //! What always holds: a program reads and writes only states that are in [`Programs::states`], under the same type;
-//! a turn writes only states of nets that its player updates, and optimiser states of that player.
+//! a turn writes only states of nets and latents that its player updates, and optimiser states of that player.
 
 pub mod functions;
 mod layers;
@@ -40,6 +40,11 @@ pub fn rate_name(player: &str) -> String {
 /// Name of the input that holds a parameter of an output.
 pub fn argument_name(parameter: &str) -> String {
     format!("argument.{parameter}")
+}
+
+/// Name of the state that holds a latent, or its rows of this batch.
+pub fn latent_name(latent: &str) -> String {
+    format!("latent.{latent}")
 }
 
 /// Name of the host result that holds a player's objective.

@@ -22,7 +22,7 @@ impl<'s> Update<'s> {
             // 1 − βᵗ is kept as the average of ones: c ← β·c + (1 − β). Computing it from βᵗ would cancel for β near 1.
             Optimiser::Adam { beta1, beta2, .. } => {
                 let mut average = |name: &str, beta: f64| {
-                    let state = target.memory(player, name, &[]);
+                    let state = target.memory(player, name, None, &[]);
                     let next = state.scale(beta as f32).shift((1.0 - beta) as f32);
                     target.write(&memory_name(target.player_name(player), name), &next);
                     next
@@ -39,7 +39,7 @@ impl<'s> Update<'s> {
         let shape = parameter.shape();
         let memory = |target: &mut GraphTarget<'_>, part: &str, next: &dyn Fn(&Expr) -> Expr| {
             let full = format!("{part}.{name}");
-            let state = target.memory(self.player, &full, &shape);
+            let state = target.memory(self.player, &full, Some(name), &shape);
             let value = next(&state);
             target.write(&memory_name(target.player_name(self.player), &full), &value);
             value

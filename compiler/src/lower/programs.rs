@@ -37,6 +37,8 @@ pub struct Programs {
     pub metrics: Option<Graph>,
     /// In the model's order.
     pub outputs: Vec<OutputProgram>,
+    /// Initial values of latents that have one written, by latent; host result `result.0`, per sample or batch-free.
+    pub initials: Vec<Option<Graph>>,
     /// What persists.
     pub states: States,
 }
@@ -82,7 +84,9 @@ impl Lowering<'_> {
         }
         let metrics = self.metrics(&mut states)?;
         let outputs = (0..self.resolved.outputs.len()).map(|o| self.output(o, &mut states)).collect::<Result<Vec<_>>>()?;
-        Ok(Programs { turns, metrics, outputs, states })
+        let latents = 0..self.resolved.latents.len();
+        let initials = latents.map(|l| self.initial(l, &mut states)).collect::<Result<Vec<_>>>()?;
+        Ok(Programs { turns, metrics, outputs, initials, states })
     }
 
     /// Every error of every objective, metric and output: the first one's place, and the others in its message.
@@ -106,6 +110,9 @@ impl Lowering<'_> {
         }
         for output in 0..self.resolved.outputs.len() {
             collect(true, Mode::Inference, &|e| drop(e.output(output)));
+        }
+        for latent in 0..self.resolved.latents.len() {
+            collect(true, Mode::Inference, &|e| drop(e.initial(latent)));
         }
         all.sort_by_key(|diagnostic| diagnostic.site);
         let mut located = all.iter().map(|diagnostic| (self.locate)(diagnostic));
@@ -177,7 +184,10 @@ impl Lowering<'_> {
             let mut next = update.apply(target, name, parameter, gradient);
             let net = match target.states().get(name).map(|s| &s.kind) {
                 Some(Kind::Parameter { net }) => *net,
-                _ => continue,
+                _ => {
+                    target.write(name, &next);
+                    continue;
+                }
             };
             let attributes = &self.resolved.nets[net].attributes;
             if let Some(limit) = attributes.clip {
@@ -226,6 +236,15 @@ impl Lowering<'_> {
         Ok(OutputProgram { output, graph: finish(target, states)? })
     }
 
+    fn initial(&self, latent: usize, states: &mut States) -> Result<Option<Graph>> {
+        let mut target = GraphTarget::new(self.resolved, self.functions, self.batch, true);
+        let value = Evaluation::new(self.resolved, &mut target, Mode::Inference).initial(latent);
+        let Some(value) = value.map_err(|d| (self.locate)(&d))? else { return Ok(None) };
+        let stable = rewrite::stabilise_expr(target.builder(), &value.tensor, &[]);
+        target.builder().output("result.0", &stable);
+        finish(target, states).map(Some)
+    }
+
     fn updated_nets(&self, player: usize) -> Vec<usize> {
         let net = |u: &Updated| match u {
             Updated::Net(n) => Some(*n),
@@ -234,10 +253,14 @@ impl Lowering<'_> {
         self.resolved.players[player].updates.iter().filter_map(net).collect()
     }
 
-    /// Parameters of the nets that a player moves, among those the program has met.
+    /// Latents and parameters of nets that a player moves, among those the program has met.
     fn moved_parameters(&self, player: usize, states: &States) -> Vec<(String, StateSpec)> {
-        let nets = self.updated_nets(player);
-        let moved = |spec: &StateSpec| matches!(spec.kind, Kind::Parameter { net } if nets.contains(&net));
+        let updates = &self.resolved.players[player].updates;
+        let moved = |spec: &StateSpec| match spec.kind {
+            Kind::Parameter { net } => updates.contains(&Updated::Net(net)),
+            Kind::Latent { latent } => updates.contains(&Updated::Latent(latent)),
+            _ => false,
+        };
         states.iter().filter(|(_, s)| moved(s)).map(|(n, s)| (n.clone(), s.clone())).collect()
     }
 }

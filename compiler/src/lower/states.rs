@@ -66,6 +66,11 @@ pub enum Kind {
         /// Name of the parameter.
         of: String,
     },
+    /// A latent: moved by a player's updates.
+    Latent {
+        /// Index of the latent.
+        latent: usize,
+    },
     /// An optimiser's memory for one player.
     Optimiser {
         /// Index of the player.
@@ -84,6 +89,9 @@ pub struct StateSpec {
     pub kind: Kind,
     /// Grows with the first use: the layers of a net follow each other as they are executed.
     pub order: usize,
+    /// Holds the rows of this batch's samples out of a table that has one row a sample of a data group, for the latent of
+    /// this index: whoever runs the program puts them there before and takes them back after.
+    pub rows_of: Option<usize>,
 }
 
 /// The states of a model by name, in the names' order.

@@ -170,17 +170,23 @@ impl<'r> GraphTarget<'r> {
         self.moved.iter().filter_map(|(name, next)| owner(name).map(|net| (name.clone(), net, next.clone()))).collect()
     }
 
-    /// An optimiser state of a player; starts at 0.
-    pub fn memory(&mut self, player: usize, part: &str, shape: &[usize]) -> Expr {
+    /// An optimiser state of a player for something it moves, or for all of it; starts at 0.
+    pub fn memory(&mut self, player: usize, part: &str, of: Option<&str>, shape: &[usize]) -> Expr {
         let name = memory_name(self.player_name(player), part);
         let kind = Kind::Optimiser { player };
-        self.declare(&name, shape, Init::Constant(0.0), kind);
+        // What moves row by row has its memory row by row.
+        let rows_of = of.and_then(|of| self.states.get(of)).and_then(|spec| spec.rows_of);
+        self.declare_rows(&name, shape, Init::Constant(0.0), kind, rows_of);
         self.builder.state(&name, Type::f32(shape))
     }
 
     fn declare(&mut self, name: &str, shape: &[usize], init: Init, kind: Kind) {
+        self.declare_rows(name, shape, init, kind, None);
+    }
+
+    fn declare_rows(&mut self, name: &str, shape: &[usize], init: Init, kind: Kind, rows_of: Option<usize>) {
         let order = self.states.get(name).map_or(self.states.len(), |known| known.order);
-        self.states.insert(name.to_string(), StateSpec { ty: Type::f32(shape), init, kind, order });
+        self.states.insert(name.to_string(), StateSpec { ty: Type::f32(shape), init, kind, order, rows_of });
     }
 
     /// Makes `value` the next value of a state.
@@ -408,8 +414,12 @@ impl Target for GraphTarget<'_> {
         Ok(self.input(&name, Type::f32([])))
     }
 
-    fn latent(&mut self, _latent: usize, _ty: &TensorType) -> Result<Expr, String> {
-        Err("latents are not executable yet".into())
+    fn latent(&mut self, latent: usize, ty: &TensorType) -> Result<Expr, String> {
+        let known = &self.resolved.latents[latent];
+        let (name, ty) = (super::latent_name(&known.name), graph_type(ty, self.batch)?);
+        let (init, kind) = (Init::Normal { deviation: 0.02 }, Kind::Latent { latent });
+        self.declare_rows(&name, &ty.shape, init, kind, known.per.map(|_| latent));
+        Ok(self.builder.state(&name, ty))
     }
 
     fn argument(&mut self, output: usize, parameter: usize, ty: &TensorType) -> Result<Expr, String> {

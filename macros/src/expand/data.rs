@@ -26,12 +26,15 @@ pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
             let (field, ty, doc) = (e.user(&f.name), host_type(&f.ty), format!("Field `{}` of every sample.", f.name.text));
             quote! { #[doc = #doc] pub #field: #ty }
         });
+        let rows = has_rows(e, &group.name.text).then(|| {
+            quote! { #[doc = "Positions of the samples in their source: latents own a row each."] pub rows: ::saddlepoint::Rows, }
+        });
         let doc = format!("One batch of data group `{}`; the batch axis comes first.", group.name.text);
         quote! {
             #[doc = #doc]
             #[allow(non_snake_case)]
             #[derive(Clone, Debug)]
-            #visibility struct #name { #(#fields),* }
+            #visibility struct #name { #rows #(#fields),* }
         }
     });
     let batch_fields = e.model.groups.iter().map(|group| {
@@ -44,9 +47,13 @@ pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
             }
         };
         let doc = format!("Data group `{}`.", group.name.text);
-        quote! { #[doc = #doc] pub #name: #ty }
+        let rows = (group.single && has_rows(e, &group.name.text)).then(|| {
+            let rows = rows_field(&group.name.text);
+            quote! { , #[doc = "Positions of the samples in their source: latents own a row each."] pub #rows: ::saddlepoint::Rows }
+        });
+        quote! { #[doc = #doc] pub #name: #ty #rows }
     });
-    let columns = e.model.groups.iter().map(columns);
+    let columns = e.model.groups.iter().map(|group| columns(group, has_rows(e, &group.name.text)));
     let sources = sources(e, names);
     quote! {
         #(#groups)*
@@ -64,17 +71,32 @@ pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
     }
 }
 
-/// The columns of one group's batch.
-fn columns(group: &Group) -> TokenStream {
+/// Whether a latent owns a row for every sample of the group.
+fn has_rows(e: &Expansion<'_>, group: &str) -> bool {
+    e.model.latents.iter().any(|latent| latent.per.as_ref().is_some_and(|per| per.text == group))
+}
+
+/// The positions beside the one field of `data x: T;`: `x_rows`.
+fn rows_field(group: &str) -> proc_macro2::Ident {
+    ident(&format!("{group}_rows"), Span::call_site())
+}
+
+/// The columns of one group's batch, the positions last.
+fn columns(group: &Group, has_rows: bool) -> TokenStream {
     let name = ident(&group.name.text, Span::call_site());
     if group.single {
-        return quote! { ::std::vec![::saddlepoint::Column::from(&self.#name)] };
+        let rows = has_rows.then(|| {
+            let rows = rows_field(&group.name.text);
+            quote! { , ::saddlepoint::Column::from(&self.#rows) }
+        });
+        return quote! { ::std::vec![::saddlepoint::Column::from(&self.#name) #rows] };
     }
     let fields = group.fields.iter().map(|f| {
         let field = ident(&f.name.text, Span::call_site());
         quote! { ::saddlepoint::Column::from(&self.#name.#field) }
     });
-    quote! { ::std::vec![#(#fields),*] }
+    let rows = has_rows.then(|| quote! { , ::saddlepoint::Column::from(&self.#name.rows) });
+    quote! { ::std::vec![#(#fields),* #rows] }
 }
 
 fn sources(e: &Expansion<'_>, names: &Names) -> TokenStream {

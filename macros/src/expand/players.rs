@@ -66,6 +66,7 @@ pub fn methods(e: &Expansion<'_>, names: &Names) -> TokenStream {
         }
     });
     let hypers = hypers(e);
+    let latents = latents(e);
     quote! {
         /// Trains over data.
         ///
@@ -109,6 +110,7 @@ pub fn methods(e: &Expansion<'_>, names: &Names) -> TokenStream {
         }
         #enter
         #hypers
+        #latents
     }
 }
 
@@ -125,6 +127,37 @@ fn hypers(e: &Expansion<'_>) -> TokenStream {
             pub fn #getter(&self) -> f32 { self.engine.hyper(#index) }
             #[doc = #write]
             pub fn #setter(&mut self, value: f32) { self.engine.set_hyper(#index, value); }
+        }
+    });
+    quote! { #(#one)* }
+}
+
+/// A getter and a setter a latent.
+fn latents(e: &Expansion<'_>) -> TokenStream {
+    let one = e.model.latents.iter().enumerate().map(|(index, latent)| {
+        let getter = e.user(&latent.name);
+        let setter = format_ident!("set_{}", latent.name.text, span = Span::call_site());
+        let name = &latent.name.text;
+        let (read, write) = match &latent.per {
+            Some(group) => (
+                format!("Latent `{name}`: one row for every sample of `{}`, in the order of its source.", group.text),
+                format!("Sets latent `{name}`: one row for every sample of `{}`.", group.text),
+            ),
+            None => (format!("The value of latent `{name}`."), format!("Sets the value of latent `{name}`.")),
+        };
+        quote! {
+            #[doc = #read]
+            ///
+            /// # Errors
+            /// No program of the model uses it.
+            pub fn #getter(&self) -> ::saddlepoint::Result<::saddlepoint::Tensor> { self.engine.latent(#index) }
+            #[doc = #write]
+            ///
+            /// # Errors
+            /// Another shape.
+            pub fn #setter(&mut self, value: &::saddlepoint::Tensor) -> ::saddlepoint::Result<()> {
+                self.engine.set_latent(#index, value)
+            }
         }
     });
     quote! { #(#one)* }

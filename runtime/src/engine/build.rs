@@ -2,6 +2,7 @@
 
 use super::feed::{Feed, feeds};
 use super::initial::initialise;
+use super::latents::{Table, initialise_whole};
 use super::link::{NetDef, fill, link_externs};
 use super::{Engine, Program, Turn};
 use crate::array::Kind;
@@ -82,7 +83,22 @@ impl Engine {
             let name = format!("output {}", resolved.outputs[output.output].name);
             outputs.push(compile(name, output.graph, Some(output.output))?);
         }
-        let groups = resolved.groups.iter().map(group_spec).collect::<Result<Vec<_>>>()?;
+        let mut initials = Vec::new();
+        for (latent, graph) in programs.initials.into_iter().enumerate() {
+            let name = format!("latent {}", resolved.latents[latent].name);
+            initials.push(graph.map(|graph| compile(name, graph, None)).transpose()?);
+        }
+        initialise_whole(&mut store, &programs.states, &resolved, config.seed_value(), &mut initials)?;
+        let batch = config.batch_size();
+        let table = |(latent, initial)| Table::new(&resolved, &programs.states, batch, latent, initial);
+        let tables: Vec<Table> = initials.into_iter().enumerate().filter_map(table).collect();
+        let mut groups = resolved.groups.iter().map(group_spec).collect::<Result<Vec<_>>>()?;
+        for (index, group) in groups.iter_mut().enumerate() {
+            if resolved.latents.iter().any(|latent| latent.per == Some(index)) {
+                let name = "rows".to_string();
+                group.fields.push(FieldSpec { name, kind: Kind::Rows, shape: Vec::new(), needed: true });
+            }
+        }
         Ok(Engine {
             name: source.name,
             source,
@@ -100,6 +116,7 @@ impl Engine {
             turns,
             metrics,
             outputs,
+            tables,
             step: 0,
             calls: 0,
             last: Vec::new(),
@@ -112,6 +129,7 @@ impl Engine {
         let wanted = Feed::Data { group, field };
         let moving = self.turns.iter().enumerate().filter(|(t, _)| self.moves(*t)).map(|(_, t)| &t.program);
         moving.chain(&self.metrics).any(|program| program.feeds.contains(&wanted))
+            || self.tables.iter().any(|table| table.reads(&wanted))
     }
 }
 
@@ -156,6 +174,18 @@ fn group_spec(group: &saddlepoint_language::Group) -> Result<GroupSpec> {
 
 /// A number that tells models of different states apart (FNV-1a over names and types).
 fn fingerprint(states: &States) -> u64 {
-    let text: String = states.iter().map(|(name, spec)| format!("{name}:{};", spec.ty)).collect();
+    // Of what has one row a sample the batch size does not count.
+    let own = |spec: &saddlepoint_compiler::lower::StateSpec| match spec.rows_of {
+        Some(_) => spec.ty.shape.get(1..).unwrap_or(&[]).to_vec(),
+        None => spec.ty.shape.clone(),
+    };
+    let text = |spec: &_| saddlepoint_compiler::ir::Type::f32(own(spec));
+    let text: String = states
+        .iter()
+        .map(|(name, spec)| match spec.rows_of {
+            Some(_) => format!("{name}:rows of {};", text(spec)),
+            None => format!("{name}:{};", spec.ty),
+        })
+        .collect();
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
 }

@@ -1,6 +1,7 @@
 //! A model's whole state to a checkpoint and back, and single parameters by name.
 
 use super::Engine;
+use super::latents::Table;
 use crate::checkpoint::{Checkpoint, Stored, Values};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -51,7 +52,7 @@ impl Engine {
     /// Takes over a checkpoint of this model, or refuses it and changes nothing.
     pub(super) fn take_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         checkpoint.check_model(self.name)?;
-        checkpoint.check_arrays(&self.arrays()?)?;
+        checkpoint.check_arrays(&self.expected(checkpoint)?)?;
         checkpoint.check_version(self.fingerprint)?;
         checkpoint.check_finite()?;
         let note = |key: &str| checkpoint.notes.get(key);
@@ -87,7 +88,13 @@ impl Engine {
         if checkpoint.step > MOST_STEPS {
             return Err(checkpoint.refuse(format!("its step is {}", checkpoint.step)));
         }
-        for name in self.specs.keys() {
+        for table in &mut self.tables {
+            table.take(&|name| match checkpoint.arrays.get(name).map(|array| &array.values) {
+                Some(Values::F32(values)) => Some(values.clone()),
+                _ => None,
+            });
+        }
+        for (name, _) in self.specs.iter().filter(|(_, spec)| spec.rows_of.is_none()) {
             match checkpoint.arrays.get(name).map(|a| &a.values) {
                 Some(Values::F32(values)) => self.store.write_f32(name, values)?,
                 Some(Values::I32(values)) => self.store.write_i32(name, values)?,
@@ -106,13 +113,14 @@ impl Engine {
 
     /// The player that moves a state, if one does.
     pub(super) fn mover(&self, state: &str) -> Option<&str> {
-        let net = match &self.specs.get(state)?.kind {
+        let moved = match &self.specs.get(state)?.kind {
             Kind::Optimiser { player } => return Some(&self.resolved.players.get(*player)?.name),
             Kind::Average { of } => return self.mover(of),
-            Kind::Parameter { net } | Kind::Statistic { net } | Kind::SingularVector { net, .. } => *net,
+            Kind::Parameter { net } | Kind::Statistic { net } | Kind::SingularVector { net, .. } => Updated::Net(*net),
+            Kind::Latent { latent } => Updated::Latent(*latent),
         };
         let mut players = self.resolved.players.iter();
-        Some(&players.find(|player| player.updates.contains(&Updated::Net(net)))?.name)
+        Some(&players.find(|player| player.updates.contains(&moved))?.name)
     }
 
     /// The first state that is not finite: its name, and the value.
@@ -122,17 +130,36 @@ impl Engine {
                 return Ok(Some((name.clone(), value)));
             }
         }
-        Ok(None)
+        Ok(self.tables.iter().find_map(Table::non_finite))
+    }
+
+    /// What a checkpoint of this model holds: tables of latents may be of any common length.
+    fn expected(&self, checkpoint: &Checkpoint) -> Result<BTreeMap<String, Stored>> {
+        let mut arrays = self.arrays()?;
+        for table in &self.tables {
+            let own = table.arrays(&self.specs);
+            let rows = own.last().and_then(|(name, ..)| checkpoint.arrays.get(name)?.shape.first().copied());
+            for (name, mut shape, _) in own {
+                if let (Some(first), Some(rows)) = (shape.first_mut(), rows) {
+                    *first = rows;
+                }
+                arrays.insert(name, Stored::f32(shape, Vec::new()));
+            }
+        }
+        Ok(arrays)
     }
 
     fn arrays(&self) -> Result<BTreeMap<String, Stored>> {
         let mut arrays = BTreeMap::new();
-        for (name, spec) in &self.specs {
+        for (name, spec) in self.specs.iter().filter(|(_, spec)| spec.rows_of.is_none()) {
             let stored = match spec.ty.dtype {
                 DType::F32 => Stored::f32(spec.ty.shape.clone(), self.store.read_f32(name)?),
                 _ => Stored::i32(spec.ty.shape.clone(), self.store.read_i32(name)?),
             };
             arrays.insert(name.clone(), stored);
+        }
+        for (name, shape, values) in self.tables.iter().flat_map(|table| table.arrays(&self.specs)) {
+            arrays.insert(name, Stored::f32(shape, values));
         }
         for (i, turn) in self.turns.iter().enumerate() {
             arrays.insert(format!("{INNER}.{i}"), Stored::counter(u64::from(turn.inner)));

@@ -118,6 +118,8 @@ fn slice<'a>(column: &Column<'a>) -> HostSlice<'a> {
     match column {
         Column::Tensor(t) => HostSlice::F32(t.as_slice()),
         Column::Classes(c) => HostSlice::I32(c.as_slice()),
+        // No program has them as input: they choose the rows of tables.
+        Column::Rows(_) => HostSlice::I32(&[]),
     }
 }
 
@@ -136,6 +138,14 @@ pub fn check_columns(place: &str, wanted: &[FieldSpec], columns: &[Column<'_>], 
         if rows.is_some_and(|n| n != column.rows()) {
             let expected = format!("{} samples, the batch size", rows.unwrap_or_default());
             return Err(Error::field(place, None, &spec.name, expected, column.rows().to_string()));
+        }
+        if let Column::Rows(rows) = column {
+            let mut sorted = rows.as_slice().to_vec();
+            sorted.sort_unstable();
+            if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+                let found = format!("{} twice", twice[0]);
+                return Err(Error::field(place, None, &spec.name, "every sample at most once in a batch", found));
+            }
         }
         if let (Kind::Classes(k), Column::Classes(c)) = (spec.kind, column)
             && let Some(row) = c.as_slice().iter().position(|v| *v < 0 || *v as usize >= k)

@@ -9,6 +9,7 @@ mod checkpoint;
 mod describe;
 mod feed;
 mod initial;
+mod latents;
 mod link;
 mod model;
 mod outputs;
@@ -29,6 +30,7 @@ use crate::device::cpu::{CpuDevice, Executable, StateStore};
 use crate::error::{Error, Result};
 use crate::source::loader::GroupSpec;
 use feed::{Feed, Moment};
+use latents::Table;
 use saddlepoint_compiler::lower::States;
 use saddlepoint_compiler::rewrite::Report;
 use saddlepoint_language::Resolved;
@@ -64,6 +66,8 @@ pub struct Engine {
     turns: Vec<Turn>,
     metrics: Option<Program>,
     outputs: Vec<Program>,
+    /// Latents that own one row a sample.
+    tables: Vec<Table>,
     overrides: Vec<Option<f64>>,
     /// Completed steps.
     step: u64,
@@ -155,6 +159,7 @@ impl Engine {
             draw: self.step.saturating_sub(1) as u32,
             inner: 0,
         };
+        latents::fetch(&mut self.tables, &mut self.store, &moment, &last)?;
         program.run(&mut self.store, &moment, &last, &[])?;
         for metric in &self.resolved.metrics {
             let value = program.executable.result(&format!("metric.{metric}"));
@@ -217,13 +222,14 @@ impl Engine {
     }
 
     fn run_turn(&mut self, index: usize, batch: &[Vec<Column<'_>>]) -> Result<()> {
-        self.turn_by(index, |program, store, moment| program.run(store, moment, batch, &[]))
+        self.turn_by(index, batch, |program, store, moment| program.run(store, moment, batch, &[]))
     }
 
     /// An inner step of a turn, whose program is run by `run`.
     fn turn_by<T>(
         &mut self,
         index: usize,
+        batch: &[Vec<Column<'_>>],
         run: impl FnOnce(&mut Program, &mut StateStore, &Moment<'_>) -> Result<T>,
     ) -> Result<T> {
         let turn = &mut self.turns[index];
@@ -236,7 +242,9 @@ impl Engine {
             draw: self.step as u32,
             inner: turn.inner,
         };
+        latents::fetch(&mut self.tables, &mut self.store, &moment, batch)?;
         let done = run(&mut turn.program, &mut self.store, &moment)?;
+        latents::keep(&mut self.tables, &self.store, batch)?;
         for player in &turn.players {
             let name = saddlepoint_compiler::lower::loss_name(&self.resolved.players[*player].name);
             self.losses[*player] = turn.program.executable.result(&name).and_then(|v| v.first().copied());
@@ -253,6 +261,7 @@ impl Engine {
             let own = |column: &Column<'_>| match column {
                 Column::Tensor(t) => Array::Tensor((*t).clone()),
                 Column::Classes(c) => Array::Classes((*c).clone()),
+                Column::Rows(rows) => Array::Rows((*rows).clone()),
             };
             self.last = batch.iter().map(|group| group.iter().map(own).collect()).collect();
         }

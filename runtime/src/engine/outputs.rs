@@ -5,7 +5,7 @@ use super::feed::{Moment, check_columns};
 use super::{Engine, progress};
 use crate::array::{Array, Column, Kind};
 use crate::error::{Error, Result};
-use crate::tensor::{Classes, Tensor};
+use crate::tensor::{Classes, Rows, Tensor};
 
 impl Engine {
     /// Runs an output on arguments of any common number of samples, or for `n` samples where it draws everything itself.
@@ -118,6 +118,7 @@ impl Collected {
                 // Classes come back as numbers, exactly: they are below 2²⁴.
                 self.classes.extend(values.iter().take(kept).map(|v| *v as i32));
             }
+            Kind::Rows => return Err(missing()),
         }
         Ok(())
     }
@@ -130,6 +131,7 @@ impl Collected {
         Ok(match self.spec.kind {
             Kind::Tensor => Array::Tensor(Tensor::new(shape, self.floats)?),
             Kind::Classes(k) => Array::Classes(Classes::new(shape, k, self.classes)?),
+            Kind::Rows => Array::Rows(Rows::new(Vec::new())),
         })
     }
 }
@@ -150,5 +152,6 @@ fn padded_rows(column: &Column<'_>, first: usize, count: usize, chunk: usize) ->
             let values = (0..chunk).flat_map(|i| c.row(row(i)).iter().copied()).collect();
             Array::Classes(Classes::new(shape, c.count(), values)?)
         }
+        Column::Rows(rows) => Array::Rows((*rows).clone()),
     })
 }

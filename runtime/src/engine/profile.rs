@@ -56,7 +56,7 @@ impl Engine {
         let mut seconds: Vec<Vec<f64>> =
             self.turns.iter().map(|t| vec![0.0; t.program.executable.plan().steps.len()]).collect();
         self.step_by(batches, |engine, turn, batch| {
-            let times = engine.turn_by(turn, |program, store, moment| {
+            let times = engine.turn_by(turn, batch, |program, store, moment| {
                 program.with_inputs(moment, batch, &[], |executable, inputs| executable.profile(store, inputs))
             })?;
             seconds[turn].iter_mut().zip(times).for_each(|(sum, (_, time))| *sum += time);

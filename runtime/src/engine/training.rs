@@ -1,7 +1,7 @@
 //! The engine as the training loop sees it.
 
 use super::Engine;
-use crate::array::{Array, Column};
+use crate::array::{Array, Column, Kind};
 use crate::checkpoint::Checkpoint;
 use crate::error::Result;
 use crate::fit::{Description, Fit, Report, Training};
@@ -23,6 +23,8 @@ impl Engine {
     /// [`crate::Error::Data`], [`crate::Error::Io`], [`crate::Error::Checkpoint`], [`crate::Error::Diverged`]; nothing that was
     /// saved before is lost.
     pub fn fit(&mut self, groups: Vec<&dyn Source>, fit: Fit) -> Result<Report> {
+        let lengths: Vec<usize> = groups.iter().map(|source| source.len()).collect();
+        self.make_tables(&lengths)?;
         crate::fit::drive(self, &groups, &fit)
     }
 }
@@ -56,7 +58,8 @@ impl Training for Engine {
         let mut groups = self.groups.clone();
         for (g, group) in groups.iter_mut().enumerate() {
             for (f, field) in group.fields.iter_mut().enumerate() {
-                field.needed = self.uses_field(g, f);
+                // Positions are no field of the model.
+                field.needed = field.kind == Kind::Rows || self.uses_field(g, f);
             }
         }
         groups

@@ -58,6 +58,7 @@ impl InMemory {
         match self {
             InMemory::Array(Array::Tensor(tensor)) => tensor,
             InMemory::Array(Array::Classes(classes)) => classes,
+            InMemory::Array(Array::Rows(rows)) => rows,
             InMemory::Pixels(pixels) => pixels,
             InMemory::Clips(clips) => clips,
         }

@@ -7,7 +7,7 @@ use super::guard::guarded;
 use crate::array::{Array, Kind};
 use crate::error::{Error, Result};
 use crate::streams::Stream;
-use crate::tensor::{Classes, Tensor};
+use crate::tensor::{Classes, Rows, Tensor};
 
 /// Samples of a source, drawn at random without an end: every sample once, then every sample once in another order.
 #[derive(Clone, Debug)]
@@ -80,6 +80,7 @@ impl<'a, S: Source> Draws<'a, S> {
                     guarded(&name, || self.source.copy_classes(index, &rows, &mut values))?;
                     Array::Classes(Classes::new(shape, classes, values)?)
                 }
+                Kind::Rows => Array::Rows(Rows::new(rows.clone())),
             });
         }
         T::from_columns(&name, columns)
@@ -100,7 +101,7 @@ impl One for Tensor {
     fn from_array(array: Array) -> Option<Tensor> {
         match array {
             Array::Tensor(tensor) => Some(tensor),
-            Array::Classes(_) => None,
+            Array::Classes(_) | Array::Rows(_) => None,
         }
     }
 }
@@ -111,7 +112,7 @@ impl One for Classes {
     fn from_array(array: Array) -> Option<Classes> {
         match array {
             Array::Classes(classes) => Some(classes),
-            Array::Tensor(_) => None,
+            Array::Tensor(_) | Array::Rows(_) => None,
         }
     }
 }
@@ -126,6 +127,7 @@ fn describe(columns: &[Array]) -> String {
     let kind = |column: &Array| match column {
         Array::Tensor(_) => "numbers",
         Array::Classes(_) => "classes",
+        Array::Rows(_) => "positions",
     };
     columns.iter().map(kind).collect::<Vec<_>>().join(", ")
 }

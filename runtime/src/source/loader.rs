@@ -140,6 +140,11 @@ impl<'a> Group<'a> {
         let by_name = spec.fields.iter().any(|field| present.iter().any(|column| column.name == field.name));
         let mut columns = Vec::with_capacity(spec.fields.len());
         for (index, field) in spec.fields.iter().enumerate() {
+            if field.kind == Kind::Rows {
+                // Filled with positions, from no column.
+                columns.push(None);
+                continue;
+            }
             let at = match by_name {
                 true => present.iter().position(|column| column.name == field.name),
                 false => (index < present.len()).then_some(index),
@@ -164,7 +169,7 @@ impl<'a> Group<'a> {
             }
             columns.push(at);
         }
-        let reads_any = columns.iter().any(Option::is_some);
+        let reads_any = columns.iter().any(Option::is_some) || spec.fields.iter().any(|field| field.kind == Kind::Rows);
         if reads_any && source.len() < batch {
             let expected = format!("at least {batch} samples for one batch (`Config::batch` sets its size)");
             return Err(Error::data(name, expected, format!("{}", source.len())));
@@ -179,7 +184,7 @@ impl<'a> Group<'a> {
     }
 
     fn gather(&mut self, seed: u64, number: u64, batch: usize, buffers: &mut [Array]) -> Result<()> {
-        if self.columns.iter().all(Option::is_none) {
+        if self.columns.iter().all(Option::is_none) && self.fields.iter().all(|field| field.kind != Kind::Rows) {
             return Ok(());
         }
         let an_epoch = (self.rows / batch) as u64;
@@ -192,6 +197,9 @@ impl<'a> Group<'a> {
         }
         let rows = &self.order[place * batch..(place + 1) * batch];
         for ((field, column), buffer) in self.fields.iter().zip(&self.columns).zip(buffers) {
+            if let Array::Rows(positions) = buffer {
+                positions.as_mut_slice().copy_from_slice(rows);
+            }
             let Some(column) = *column else { continue };
             match buffer {
                 Array::Tensor(tensor) => {
@@ -199,6 +207,7 @@ impl<'a> Group<'a> {
                     let origin = |at: usize| self.source.origin(rows[at]);
                     check_numbers(&self.name, &field.name, batch, origin, tensor.as_slice())?;
                 }
+                Array::Rows(_) => {}
                 Array::Classes(classes) => {
                     let count = classes.count();
                     guarded(&self.name, || self.source.copy_classes(column, rows, classes.as_mut_slice()))?;

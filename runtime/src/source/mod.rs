@@ -18,7 +18,7 @@ pub use subset::Subset;
 
 use crate::array::{Column, Kind};
 use crate::error::{Error, Result};
-use crate::tensor::{Classes, Tensor};
+use crate::tensor::{Classes, Rows, Tensor};
 
 /// One column of a source: what each sample has there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,6 +239,29 @@ impl Source for Classes {
     fn copy_classes(&self, _: usize, rows: &[usize], out: &mut [i32]) -> Result<()> {
         copy_rows(self.as_slice(), self.rows(), rows, out);
         Ok(())
+    }
+}
+
+/// Positions have a length and nothing to train on.
+impl Source for Rows {
+    fn name(&self) -> String {
+        "the rows".to_string()
+    }
+
+    fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    fn columns(&self) -> Vec<ColumnSpec> {
+        Vec::new()
+    }
+
+    fn copy_numbers(&self, _: usize, _: &[usize], _: &mut [f32]) -> Result<()> {
+        Err(wrong_kind(self))
+    }
+
+    fn copy_classes(&self, _: usize, _: &[usize], _: &mut [i32]) -> Result<()> {
+        Err(wrong_kind(self))
     }
 }
 

@@ -33,7 +33,7 @@ fn pair() -> GroupSpec {
 fn rows(loader: &Loader<'_>, inner: usize, group: usize) -> Vec<usize> {
     match loader.batches()[inner][group][0] {
         Column::Tensor(tensor) => (0..tensor.rows()).map(|row| tensor.row(row)[0] as usize / 2).collect(),
-        Column::Classes(_) => panic!("numbers come first"),
+        Column::Classes(_) | Column::Rows(_) => panic!("numbers come first"),
     }
 }
 

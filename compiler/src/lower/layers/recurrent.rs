@@ -43,13 +43,13 @@ pub fn lstm(target: &mut GraphTarget<'_>, layer: &Layer, x: &Expr, n: usize, seq
 /// `[batch, k], [batch, n] → [batch, n]`: the next state.
 pub fn gru_cell(target: &mut GraphTarget<'_>, layer: &Layer, x: &Expr, h: &Expr) -> Expr {
     let weights = Weights::of(target, layer, x, h.shape()[1], GRU);
-    weights.gru(&weights.from_input(x), Some(h))
+    weights.gru(&weights.input_part(x), Some(h))
 }
 
 /// `[batch, k]` and state and cell `[batch, n]` → the next state and cell.
 pub fn lstm_cell(target: &mut GraphTarget<'_>, layer: &Layer, x: &Expr, h: &Expr, c: &Expr) -> [Expr; 2] {
     let weights = Weights::of(target, layer, x, h.shape()[1], LSTM);
-    weights.lstm(&weights.from_input(x), Some(h), Some(c))
+    weights.lstm(&weights.input_part(x), Some(h), Some(c))
 }
 
 /// The parameters of a layer.
@@ -77,12 +77,12 @@ impl Weights {
     }
 
     /// W_ih·x + b_ih of all gates, over the last axis of `x`.
-    fn from_input(&self, x: &Expr) -> Expr {
+    fn input_part(&self, x: &Expr) -> Expr {
         affine(x, &self.input, &self.input_bias)
     }
 
     /// W_hh·h + b_hh of all gates; a missing state is zeros, `[batch, n]` like the part of `input` that belongs to one gate.
-    fn from_state(&self, h: Option<&Expr>, input: &Expr) -> Expr {
+    fn state_part(&self, h: Option<&Expr>, input: &Expr) -> Expr {
         match h {
             Some(h) => affine(h, &self.hidden, &self.hidden_bias),
             None => self.hidden_bias.broadcast(&input.shape(), &[1]),
@@ -96,7 +96,7 @@ impl Weights {
 
     /// h′ = (1 − z)⊙n + z⊙h.
     fn gru(&self, input: &Expr, h: Option<&Expr>) -> Expr {
-        let state = self.from_state(h, input);
+        let state = self.state_part(h, input);
         let sum = |gate: usize| self.gate(input, gate) + self.gate(&state, gate);
         let (reset, update) = (sum(0).sigmoid(), sum(1).sigmoid());
         let new = (self.gate(input, 2) + reset * self.gate(&state, 2)).tanh();
@@ -109,7 +109,7 @@ impl Weights {
 
     /// c′ = f⊙c + i⊙g, h′ = o⊙tanh(c′).
     fn lstm(&self, input: &Expr, h: Option<&Expr>, c: Option<&Expr>) -> [Expr; 2] {
-        let gates = input + self.from_state(h, input);
+        let gates = input + self.state_part(h, input);
         let (entering, cell) = (self.gate(&gates, 0).sigmoid(), self.gate(&gates, 2).tanh());
         let entered = entering * cell;
         let next = match c {
@@ -129,7 +129,7 @@ fn unrolled<const S: usize>(
     step: impl Fn(&Expr, [Option<&Expr>; S]) -> [Expr; S],
 ) -> Option<Expr> {
     let (batch, length) = (x.shape()[0], x.shape()[1]);
-    let inputs = weights.from_input(x);
+    let inputs = weights.input_part(x);
     let zeros = x.builder().full(0.0, &[batch, weights.n]);
     let mut states: Option<[Expr; S]> = None;
     let mut rows = vec![None; length];

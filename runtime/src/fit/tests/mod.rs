@@ -450,7 +450,7 @@ impl Column<'_> {
     fn as_numbers(&self) -> Vec<f32> {
         match self {
             Column::Tensor(tensor) => tensor.as_slice().to_vec(),
-            Column::Classes(_) => Vec::new(),
+            Column::Classes(_) | Column::Rows(_) => Vec::new(),
         }
     }
 }
