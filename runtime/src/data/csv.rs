@@ -17,7 +17,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Rows between two looks at the clock.
 const ROWS_A_LOOK: usize = 4096;
 
-/// A table to load: see [`csv`].
+/// A table to load: see [`csv()`].
 #[derive(Clone, Debug)]
 pub struct Csv {
     input: Input,
@@ -90,7 +90,7 @@ pub fn csv(path: impl AsRef<Path>) -> Csv {
 }
 
 impl Csv {
-    /// A table from a file's content, plain or gzip: as [`csv`].
+    /// A table from a file's content, plain or gzip: as [`csv()`].
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Csv {
         Csv::of(Input::Bytes(bytes.into()))
     }
