@@ -66,6 +66,7 @@ pub(crate) fn encode_png(width: usize, height: usize, color: ExtendedColorType, 
 pub(crate) struct PngHead {
     pub width: u32,
     pub height: u32,
+    // Only TensorBoard's records name the number of channels.
     #[cfg_attr(not(feature = "tensorboard"), allow(dead_code))]
     pub channels: u8,
 }
