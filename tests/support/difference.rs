@@ -6,9 +6,10 @@ use super::{Lowered, Point, assert_close, host_part, writes};
 use saddlepoint::Model;
 use saddlepoint::compiler::ir::Graph;
 use saddlepoint::compiler::ir::interpret::Data;
-use saddlepoint::compiler::lower::{Kind, loss_name};
+use saddlepoint::compiler::lower::{Kind, Turn, loss_name};
 use saddlepoint::compiler::rewrite;
 use saddlepoint::compiler::testing::SplitMix64;
+use saddlepoint_language::Updated;
 
 /// Step of the differences.
 const STEP: f64 = 1e-5;
@@ -28,7 +29,7 @@ pub fn check<M: Model>(batch: usize) {
         let graph = &turn.graph;
         let point = settled(&lowered, graph, lowered.point(graph, 5));
         let outcome = point.run(graph);
-        compare(&lowered, name, graph, &point);
+        compare_turn(&lowered, turn, player, ELEMENTS);
         let (optimised, _) = rewrite::optimise(graph, &rewrite::Options::default()).expect("the turn is well-formed");
         let again = point.run(&optimised);
         for ((n, before), (_, after)) in outcome.outputs.iter().zip(&again.outputs) {
@@ -57,18 +58,31 @@ fn settled(lowered: &Lowered, graph: &Graph, mut point: Point) -> Point {
     point
 }
 
-fn compare(lowered: &Lowered, player: &str, graph: &Graph, point: &Point) {
+/// Checks the gradients with which a turn moves what one of its players updates, at `elements` places of each parameter and
+/// along a direction of all. The player's optimiser is plain descent at rate 1.
+pub fn compare_turn(lowered: &Lowered, turn: &Turn, player: usize, elements: usize) {
+    let graph = &turn.graph;
+    let point = &settled(lowered, graph, lowered.point(graph, 5));
+    let settings = &lowered.resolved.players[player];
+    let player = &settings.name;
+    // A player that maximises goes uphill.
+    let sign = if settings.maximize { -1.0 } else { 1.0 };
     let loss = loss_name(player);
     let written = writes(graph, &point.run(graph));
     let value = host_part(graph);
+    let moved = |kind: &Kind| match kind {
+        Kind::Parameter { net } => settings.updates.contains(&Updated::Net(*net)),
+        Kind::Latent { latent } => settings.updates.contains(&Updated::Latent(*latent)),
+        _ => false,
+    };
     let parameters: Vec<(usize, Vec<f64>)> = graph
         .states
         .iter()
         .enumerate()
-        .filter(|(_, s)| matches!(lowered.programs.states[&s.name].kind, Kind::Parameter { .. }))
+        .filter(|(_, s)| moved(&lowered.programs.states[&s.name].kind))
         .filter_map(|(i, s)| {
             let old = point.states[i].to_f64s();
-            written.get(&s.name).map(|new| (i, old.iter().zip(new).map(|(o, n)| o - n).collect()))
+            written.get(&s.name).map(|new| (i, old.iter().zip(new).map(|(o, n)| sign * (o - n)).collect()))
         })
         .collect();
     assert!(!parameters.is_empty(), "{player} moves nothing");
@@ -79,9 +93,9 @@ fn compare(lowered: &Lowered, player: &str, graph: &Graph, point: &Point) {
     for (state, gradient) in &parameters {
         let name = &graph.states[*state].name;
         let n = gradient.len();
-        let chosen: Vec<usize> = match n <= ELEMENTS {
+        let chosen: Vec<usize> = match n <= elements {
             true => (0..n).collect(),
-            false => (0..ELEMENTS).map(|_| rng.below(n)).collect(),
+            false => (0..elements).map(|_| rng.below(n)).collect(),
         };
         for e in chosen {
             let found = difference(&value, point, &loss, &[(*state, unit(n, e))]);

@@ -7,18 +7,20 @@
 use saddlepoint::Model;
 use saddlepoint::compiler::ir::interpret::{Data, Outcome, Value, interpret};
 use saddlepoint::compiler::ir::{DType, Graph, Target};
-use saddlepoint::compiler::lower::{Kind, Programs, Turn, lower};
+use saddlepoint::compiler::lower::{Kind, Programs, Turn, hyper_name, lower};
 use saddlepoint::compiler::testing::SplitMix64;
 use saddlepoint_language::{Diagnostic, Element, Given, Resolved, decode};
 use std::collections::BTreeMap;
 
 pub mod difference;
+#[cfg(feature = "cpu")]
+pub mod machine;
 
 /// A model without open constants and Rust functions, lowered.
 pub struct Lowered {
     pub resolved: Resolved,
     pub programs: Programs,
-    batch: usize,
+    pub batch: usize,
 }
 
 impl Lowered {
@@ -29,6 +31,13 @@ impl Lowered {
         let place = |d: &Diagnostic| saddlepoint::compiler::Error::ir(d.message.clone());
         let programs = lower(&resolved, &[], batch, &place).unwrap_or_else(|e| panic!("{}: {e}", M::source().name));
         Lowered { resolved, programs, batch }
+    }
+
+    /// The programs of a built model, whatever it is made of, after a change to its plan.
+    pub fn built<M: Model>(model: &M, change: impl FnOnce(&mut Resolved)) -> Lowered {
+        let engine = model.engine();
+        let (resolved, programs) = engine.lowered(change).unwrap_or_else(|e| panic!("{}: {e}", M::source().name));
+        Lowered { resolved, programs, batch: engine.batch_size() }
     }
 
     /// The turn that moves the player of this name.
@@ -56,6 +65,12 @@ impl Lowered {
         let input = |name: &str, dtype: DType, shape: &[usize]| match name {
             "key" => Value::ints(shape, vec![11, 12, 13, 14]).expect("four words"),
             _ if name.starts_with("rate.") => floats(name, shape, 1.0, 1.0),
+            // Hypers have the value of their formula half-way: not every number is a temperature.
+            _ if name.starts_with("hyper.") => {
+                let hyper = self.resolved.hypers.iter().position(|h| hyper_name(&h.name) == name).expect("a hyper's input");
+                let value = self.resolved.hyper_value(hyper, 100.0, 0.5, &[]);
+                floats(name, shape, value, value)
+            }
             _ if dtype == DType::F32 => floats(name, shape, -1.0, 1.0),
             _ => {
                 let mut rng = draws(name);

@@ -3,7 +3,7 @@
 use super::feed::{Feed, feeds};
 use super::initial::initialise;
 use super::latents::{Table, initialise_whole};
-use super::link::{NetDef, fill, link_externs};
+use super::link::{NetDef, all_functions, fill, link_externs};
 use super::{Engine, Program, Turn};
 use crate::array::Kind;
 use crate::config::Config;
@@ -122,6 +122,25 @@ impl Engine {
             last: Vec::new(),
             build_seconds: began.elapsed().as_secs_f64(),
         })
+    }
+
+    /// The model's programs as lowering makes them, not yet optimised, after a change to what was resolved: for tests and tools.
+    ///
+    /// # Errors
+    /// [`Error::Compiler`] when the change makes a model that cannot be lowered.
+    #[doc(hidden)]
+    pub fn lowered(&self, change: impl FnOnce(&mut Resolved)) -> Result<(Resolved, lower::Programs)> {
+        let mut resolved = self.resolved.clone();
+        change(&mut resolved);
+        let place = |d: &Diagnostic| saddlepoint_compiler::Error::ir(d.message.clone());
+        let programs = lower::lower(&resolved, &all_functions(self.source), self.config.batch_size(), &place)?;
+        Ok((resolved, programs))
+    }
+
+    /// Samples of a batch.
+    #[doc(hidden)]
+    pub fn batch_size(&self) -> usize {
+        self.config.batch_size()
     }
 
     /// Whether a turn of the current phase or a metric reads the data field; others need not be supplied.

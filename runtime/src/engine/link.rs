@@ -157,7 +157,7 @@ pub(super) fn link_externs<'c>(
 }
 
 /// The Rust functions of a model with those of its extern nets behind, in the order in which linking puts them.
-fn all_functions(source: &ModelSource) -> Vec<RustFunction> {
+pub(super) fn all_functions(source: &ModelSource) -> Vec<RustFunction> {
     let mut functions = (source.statics)().functions;
     for def in source.externs {
         functions.extend(all_functions(def.source()));

@@ -1,0 +1,13 @@
+//! Every adversarial system of the books, in tiny shapes: each is written in `gan!` as its paper writes it, builds, computes the
+//! objectives that an independent calculation gives, differentiates correctly, and moves only what its players update.
+//! [`harness`] says how; [docs/systems.md](../../docs/systems.md) lists the systems with their sources.
+
+#![cfg(feature = "cpu")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;
+
+mod s05_gan;
+mod s23_wgan_gp;
