@@ -1,4 +1,7 @@
-//! Losses that are plain Rust functions over `Expr`: differentiated like everything else, and checked when the model is built.
+//! Plain Rust functions over `Expr`: differentiated like everything else or with a derivative of their own, and checked when the
+//! model is built.
+
+mod support;
 
 use saddlepoint::compiler::ir::Expr;
 use saddlepoint::prelude::*;
@@ -22,6 +25,57 @@ gan! {
         player A minimizes { E[crate::hinge(A(x))] + E[crate::hinge(-A(y))] }
         player B minimizes { E[relu(1 - B(x))] + E[relu(1 + B(y))] }
         train { A, B: sgd(0.1); }
+    }
+}
+
+/// x³, with a value and derivative of its own: nothing differentiates how the value is computed.
+fn cube(x: Expr) -> Expr {
+    let slope = 3.0 * x.square();
+    x.stop_grad().square().mul(&x.stop_grad()).with_derivative([(&x, &|change: &Expr| change * &slope)])
+}
+
+/// The sums of products of all pairs of a row's elements with fixed numbers, which says how it changes with its operand by a function
+/// of another shape, and with the second operand not at all.
+fn mixed(x: Expr, gain: Expr) -> Expr {
+    let along = |x: &Expr| x.slice_axis(1, 0, 2) + x.slice_axis(1, 1, 3).scale(2.0);
+    let value = along(&x).tanh() * gain.slice_axis(1, 0, 2);
+    let slope = (1.0 - along(&x).tanh().square()) * gain.slice_axis(1, 0, 2);
+    value.with_derivative([(&x, &|change: &Expr| along(change) * &slope)])
+}
+
+gan! {
+    /// Operations that bring their derivatives, beside the same formulas without: equal to second order.
+    #[allow(dead_code)] // only the text of the model is used
+    pub model Ruled {
+        data x: [3];
+        net Net(x: [3]) -> [3] { x.dense(3).tanh() }
+        fn penalised(y, x) { E[y] + E[square(grad(y, x).norm() - 1.0)] }
+        player Cube updates Net minimizes { penalised(crate::cube(Net(x)), x) }
+        player Plain updates Net minimizes { penalised(Net(x).pow(3.0), x) }
+        player Mixed updates Net minimizes { penalised(crate::mixed(Net(x), x), x) }
+        player Formula updates Net minimizes {
+            let h = Net(x);
+            penalised(tanh(h.slice(0, 0, 2) + 2.0 * h.slice(0, 1, 3)) * stop(x.slice(0, 0, 2)), x)
+        }
+        player Entries updates Net minimizes { E[vmap(x.reshape([3, 1]), |e| crate::cube(e * Net(x)))] }
+        player Each updates Net minimizes { E[vmap(x.reshape([3, 1]), |e| pow(e * Net(x), 3.0))] }
+        train { Cube, Plain, Mixed, Formula, Entries, Each: sgd(1.0); }
+    }
+}
+
+#[test]
+fn an_operation_may_bring_its_own_derivative() {
+    let model = Ruled::build(Config::new().batch(3)).expect("it builds");
+    let lowered = support::Lowered::built(&model, |_| {});
+    for (own, formula) in [("Cube", "Plain"), ("Mixed", "Formula"), ("Entries", "Each")] {
+        let moved = [own, formula].map(|player| {
+            let graph = &lowered.turn(player).graph;
+            support::writes(graph, &lowered.point(graph, 5).run(graph))
+        });
+        assert_eq!(moved[0].len(), 2, "weight and bias");
+        for (name, values) in &moved[0] {
+            support::assert_close(&format!("{own}: {name}"), values, &moved[1][name], 1e-9);
+        }
     }
 }
 

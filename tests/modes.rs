@@ -52,28 +52,6 @@ fn hypers_of_outputs_are_those_of_the_step_however_often_outputs_are_called() {
 }
 
 gan! {
-    /// A function that no build executes yet.
-    pub model Pooled {
-        data  x: [2];
-        net D(x: [2]) -> [1] { x.dense(1) }
-        player D minimizes { E[D(replay(x, 8))] }
-        train { D: sgd(0.1); }
-    }
-}
-
-#[test]
-fn what_is_not_executable_is_refused_at_its_place() {
-    match Pooled::build(Config::new().batch(2)) {
-        Err(saddlepoint::Error::Model { line, message, .. }) => {
-            assert!(message.to_lowercase().contains("replay") && message.contains("not executable yet"), "{message}");
-            assert!(line > 50, "line {line}");
-        }
-        Err(other) => panic!("{other}"),
-        Ok(_) => panic!("accepted without effect"),
-    }
-}
-
-gan! {
     /// A field for a metric, one for a later phase; a normalisation beside layers with initial values of their own.
     pub model Fields {
         data pair { x: [2, 3], y: [1], later: [1] }

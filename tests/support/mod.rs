@@ -26,8 +26,13 @@ pub struct Lowered {
 impl Lowered {
     /// The programs of a model for batches of this size.
     pub fn of<M: Model>(batch: usize) -> Lowered {
+        Lowered::of_with::<M>(batch, &[])
+    }
+
+    /// The same, given the Rust constants that the model names.
+    pub fn of_with<M: Model>(batch: usize, outer: &[f64]) -> Lowered {
         let model = decode(M::source().tree).expect("the expansion carries a sound model");
-        let resolved = Resolved::new(&model, &Given { consts: &[], outer: &[] }).expect("the model resolves");
+        let resolved = Resolved::new(&model, &Given { consts: &[], outer }).expect("the model resolves");
         let place = |d: &Diagnostic| saddlepoint::compiler::Error::ir(d.message.clone());
         let programs = lower(&resolved, &[], batch, &place).unwrap_or_else(|e| panic!("{}: {e}", M::source().name));
         Lowered { resolved, programs, batch }
@@ -81,6 +86,11 @@ impl Lowered {
         };
         let state = |name: &str, shape: &[usize]| match self.programs.states.get(name).map(|s| &s.kind) {
             Some(Kind::Parameter { .. }) => floats(name, shape, -0.8, 0.8),
+            // A full pool: then samples are exchanged.
+            Some(Kind::Replay) if shape.is_empty() => {
+                let samples = &self.programs.states[&name.replace(".filled", ".samples")];
+                floats(name, shape, samples.ty.shape[0] as f64, samples.ty.shape[0] as f64)
+            }
             _ => floats(name, shape, 0.5, 1.5),
         };
         Point {
@@ -113,6 +123,12 @@ impl Point {
     /// What the program gives in f64.
     pub fn run(&self, graph: &Graph) -> Outcome<f64> {
         interpret(graph, &self.inputs, &self.states).unwrap_or_else(|e| panic!("{e}\n{graph}"))
+    }
+
+    /// The value of a state.
+    pub fn state(&self, graph: &Graph, name: &str) -> Vec<f64> {
+        let index = graph.states.iter().position(|s| s.name == name).expect("the program reads this state");
+        self.states[index].to_f64s()
     }
 
     /// Replaces the value of the input or state of this name, if the program has it.

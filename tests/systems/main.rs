@@ -10,4 +10,8 @@ mod support;
 mod harness;
 
 mod s05_gan;
+mod s16_cycle_gan;
+mod s19_voice_conversion;
 mod s23_wgan_gp;
+mod s45_per_step_reward;
+mod s47_text_cycle;

@@ -9,4 +9,6 @@ mod functions;
 mod layers;
 mod optimisers;
 mod pytorch;
+mod replay;
 mod turns;
+mod vmap;

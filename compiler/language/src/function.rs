@@ -239,6 +239,8 @@ pub enum Function {
     Replay {
         /// Slots of the pool.
         size: usize,
+        /// Its name: the item in which the call stands, and its number there in order of evaluation.
+        pool: String,
     },
 
     // Gradients

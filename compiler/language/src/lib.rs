@@ -30,7 +30,7 @@ pub use resolve::{
     Attributes, Const, Field, Given, Group, Hyper, Init, Latent, Net, Optimiser, OptimiserSpec, Output, Phase, Player,
     Resolved, Train, Type, Updated, check,
 };
-pub use target::{Call, Layer, Target, Typed, TypesOnly};
+pub use target::{Call, Layer, Rows, Target, Typed, TypesOnly};
 pub use tree::Model;
 pub use types::{Dim, Element, TensorType};
 pub use usage::{Unused, unused};

@@ -12,6 +12,32 @@ pub struct Typed<T> {
     pub tensor: T,
 }
 
+/// What the rows of a tensor are: it has a leading axis with one row a sample of the batch, one an entry of the `vmap`s around
+/// it, or one for each of both, samples outermost. Without either it has no such axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// One for each sample.
+    pub batch: bool,
+    /// One for each entry of all `vmap`s around it, of which there are this many; None: it stands in none, or its value is the same for
+    /// all entries.
+    pub entries: Option<usize>,
+}
+
+impl Rows {
+    /// Rows of the batch alone.
+    pub const BATCH: Rows = Rows { batch: true, entries: None };
+
+    /// Whether there is an axis of rows.
+    pub fn any(self) -> bool {
+        self.batch || self.entries.is_some()
+    }
+
+    /// Their number for a batch of this size.
+    pub fn count(self, batch: usize) -> usize {
+        self.entries.unwrap_or(1) * if self.batch { batch } else { 1 }
+    }
+}
+
 /// The owner and name of a layer's parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
@@ -29,10 +55,12 @@ pub struct Layer {
 pub struct Call<'a, T> {
     /// What is called, with its options.
     pub function: &'a Function,
-    /// Operands in order.
+    /// Operands in order. In a `vmap` those with rows have the rows of the call and say `per_sample`.
     pub operands: &'a [Typed<T>],
     /// Types of the results; one except for `LstmCell`.
     pub results: &'a [TensorType],
+    /// The rows of what is `per_sample` here.
+    pub rows: Rows,
     /// For layers only.
     pub layer: Option<&'a Layer>,
 }
@@ -42,7 +70,7 @@ pub trait Target {
     /// A value of the target.
     type Tensor: Clone;
 
-    /// Whether only types are wanted: each round of `vmap` is then evaluated once, and open constants are admitted.
+    /// Whether only types are wanted: open constants are then admitted.
     fn types_only(&self) -> bool {
         false
     }
@@ -68,8 +96,29 @@ pub trait Target {
     /// `grad(y, v)`: the derivative of `y`, summed over its elements and the batch, with the type of `v`.
     fn gradient(&mut self, y: &Typed<Self::Tensor>, v: &Typed<Self::Tensor>) -> Result<Self::Tensor, String>;
 
+    /// The value with rows, repeated over those that it is the same for: over all, if it has none. `to` has what `from` has.
+    fn lift(&mut self, _tensor: &Self::Tensor, _from: Rows, _to: Rows) -> Result<Self::Tensor, String> {
+        Err("`vmap` has no meaning here".to_string())
+    }
+
+    /// The value whose leading axis (behind its rows, if it has any) becomes rows of its own, inside of those.
+    fn enter(&mut self, _tensor: &Self::Tensor, _rows: Rows) -> Result<Self::Tensor, String> {
+        Err("`vmap` has no meaning here".to_string())
+    }
+
+    /// The converse of `enter`: the innermost `entries` of the rows become a leading axis; `rows` are those that stay.
+    fn leave(&mut self, _tensor: &Self::Tensor, _rows: Rows, _entries: usize) -> Result<Self::Tensor, String> {
+        Err("`vmap` has no meaning here".to_string())
+    }
+
     /// A Rust function over the compiler's `Expr`, by its index in the model's table of paths; None: not known before a build.
-    fn rust(&mut self, _path: usize, _operands: &[Typed<Self::Tensor>]) -> Result<Option<Typed<Self::Tensor>>, String> {
+    /// Operands that are `per_sample` have these rows.
+    fn rust(
+        &mut self,
+        _path: usize,
+        _operands: &[Typed<Self::Tensor>],
+        _rows: Rows,
+    ) -> Result<Option<Typed<Self::Tensor>>, String> {
         Err("Rust functions are not supported here".to_string())
     }
 
@@ -116,7 +165,19 @@ impl Target for TypesOnly {
         Ok(())
     }
 
-    fn rust(&mut self, _path: usize, _operands: &[Typed<()>]) -> Result<Option<Typed<()>>, String> {
+    fn lift(&mut self, _tensor: &(), _from: Rows, _to: Rows) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn enter(&mut self, _tensor: &(), _rows: Rows) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn leave(&mut self, _tensor: &(), _rows: Rows, _entries: usize) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn rust(&mut self, _path: usize, _operands: &[Typed<()>], _rows: Rows) -> Result<Option<Typed<()>>, String> {
         Ok(None)
     }
 }

@@ -75,7 +75,8 @@ pub fn gradients_where_reached(builder: &Builder, outputs: &[(Expr, Expr)], wrt:
         if !wanted.contains(&true) {
             continue;
         }
-        let site = Site { y: builder.expr(id), args: args.iter().map(|a| builder.expr(*a)).collect(), wanted };
+        let given = args.iter().map(|a| builder.expr(beneath_holds(builder, *a))).collect();
+        let site = Site { y: builder.expr(id), args: given, wanted };
         for (i, g) in vjp(&op, &site, &g).into_iter().enumerate() {
             if let Some(g) = g.filter(|_| site.wanted[i]) {
                 receive(&mut cotangents, args[i], g);
@@ -83,6 +84,16 @@ pub fn gradients_where_reached(builder: &Builder, outputs: &[(Expr, Expr)], wrt:
         }
     }
     wrt.iter().map(|v| cotangents.get(v.id().index()).cloned().flatten()).collect()
+}
+
+/// The operand itself where it is held: derivatives are made of that ([`Op::Hold`]).
+fn beneath_holds(builder: &Builder, mut id: NodeId) -> NodeId {
+    builder.with_graph(|graph| {
+        while graph.node(id).op == Op::Hold {
+            id = graph.node(id).args[0];
+        }
+        id
+    })
 }
 
 /// Which nodes up to `last` depend on one of `wrt` by differentiable ops.
@@ -109,7 +120,7 @@ fn varying(builder: &Builder, last: NodeId, wrt: &[Expr]) -> Vec<bool> {
 fn carries(op: &Op, i: usize) -> bool {
     match op {
         Op::Input(_) | Op::State(_) | Op::Const(_) | Op::Iota { .. } | Op::Rng { .. } => false,
-        Op::StopGrad | Op::Floor | Op::Sign | Op::Lt | Op::Eq => false,
+        Op::StopGrad | Op::Hold | Op::Floor | Op::Sign | Op::Lt | Op::Eq => false,
         Op::Cast(to) => *to == DType::F32,
         // The condition; the indices.
         Op::Select => i != 0,
@@ -140,7 +151,7 @@ impl Site {
 fn vjp(op: &Op, site: &Site, g: &Expr) -> Vec<Option<Expr>> {
     match op {
         Op::Input(_) | Op::State(_) | Op::Const(_) | Op::Iota { .. } | Op::Rng { .. } => Vec::new(),
-        Op::StopGrad | Op::Floor | Op::Sign | Op::Lt | Op::Eq => vec![None; site.args.len()],
+        Op::StopGrad | Op::Hold | Op::Floor | Op::Sign | Op::Lt | Op::Eq => vec![None; site.args.len()],
         Op::Cast(_) | Op::Neg | Op::Exp | Op::Log | Op::Sqrt | Op::Sin | Op::Tanh | Op::Softplus => {
             vec![elementwise::unary(op, site, g)]
         }

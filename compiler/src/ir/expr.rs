@@ -6,6 +6,7 @@
 use super::{ConvDims, DType, DotDims, Graph, Literal, NodeId, Op, Type};
 use crate::{Error, Result};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -275,6 +276,36 @@ impl Expr {
         self.scalar(0.0).lt(self)
     }
 
+    /// This value with a derivative of its own in place of that of how it was computed: an operation that brings its derivative.
+    ///
+    /// For each value it depends on, a function from a change of that value to the change of the result, which is linear: the
+    /// derivative in the direction of the change. It may be any shape to any shape; its transpose, and derivatives of higher order, which
+    /// see how it was computed from the values, are made from it. Through anything not listed no gradient passes.
+    ///
+    /// ```
+    /// # use saddlepoint_compiler::ir::Expr;
+    /// /// x rounded, with the gradient of the identity (Bengio et al. 2013).
+    /// fn rounded(x: Expr) -> Expr {
+    ///     x.shift(0.5).floor().with_derivative([(&x, &|change: &Expr| change.clone())])
+    /// }
+    /// /// √x, whose derivative stays finite at 0.
+    /// fn root(x: Expr) -> Expr {
+    ///     let y = x.sqrt();
+    ///     let slope = 0.5 / y.shift(1e-3);
+    ///     y.with_derivative([(&x, &|change: &Expr| change * &slope)])
+    /// }
+    /// ```
+    ///
+    /// Values must be finite where it is evaluated: a change is computed as x − x.
+    #[track_caller]
+    pub fn with_derivative<const N: usize>(&self, changes: [(&Expr, &dyn Fn(&Expr) -> Expr); N]) -> Expr {
+        changes.into_iter().fold(self.stop_grad(), |value, (x, derivative)| {
+            // 0 in value, with the gradient of the identity.
+            let change = x - x.stop_grad();
+            value + holding(&derivative(&change), &change)
+        })
+    }
+
     /// x · c for a number c.
     #[track_caller]
     pub fn scale(&self, c: f32) -> Expr {
@@ -466,6 +497,23 @@ impl Expr {
             _ => (self.clone(), other.clone()),
         }
     }
+}
+
+/// What was computed from `change`, with everything else in it held: the coefficients of a derivative, which are no way for a
+/// gradient to take.
+fn holding(result: &Expr, change: &Expr) -> Expr {
+    let builder = change.builder();
+    let mut renewed: BTreeMap<NodeId, Expr> = BTreeMap::from([(change.id, change.clone())]);
+    for index in change.id.0 + 1..=result.id.0 {
+        let id = NodeId(index);
+        let (op, args) = builder.with_graph(|g| (g.node(id).op.clone(), g.node(id).args.clone()));
+        if args.iter().any(|a| renewed.contains_key(a)) {
+            let held = |a: &NodeId| builder.op(Op::Hold, &[&builder.expr(*a)]);
+            let args: Vec<Expr> = args.iter().map(|a| renewed.get(a).cloned().unwrap_or_else(|| held(a))).collect();
+            renewed.insert(id, builder.op(op, &args.iter().collect::<Vec<_>>()));
+        }
+    }
+    renewed.remove(&result.id).unwrap_or_else(|| result.stop_grad())
 }
 
 macro_rules! operator {

@@ -61,8 +61,8 @@ fn infer_unbounded(graph: &Graph, op: &Op, args: &[NodeId]) -> Result<Type> {
             Ok(Type::f32(shape.clone()))
         }
         Op::Cast(to) => Ok(Type::new(*to, tys[0].shape.clone())),
-        Op::StopGrad | Op::Neg if number(tys[0]) => Ok(tys[0].clone()),
-        Op::StopGrad => Ok(tys[0].clone()),
+        Op::StopGrad | Op::Hold | Op::Neg if number(tys[0]) => Ok(tys[0].clone()),
+        Op::StopGrad | Op::Hold => Ok(tys[0].clone()),
         Op::Floor | Op::Sign | Op::Exp | Op::Log | Op::Sqrt | Op::Sin | Op::Tanh | Op::Softplus if float(tys[0]) => {
             Ok(tys[0].clone())
         }

@@ -120,6 +120,10 @@ pub enum Op {
     Cast(DType),
     /// The value, with no gradient.
     StopGrad,
+    /// The value, as a coefficient of a derivative that is given, not derived: it receives no cotangent, but what is made of it by
+    /// differentiating its users is made of the operand itself. So a product c·hold(s) with c of value 0 has the derivative s by c, and
+    /// that has the derivatives of s.
+    Hold,
     /// Largest integer not above.
     Floor,
     /// −1, 0 or 1; 0 for NaN.
@@ -210,6 +214,7 @@ pub enum OpKind {
     Rng,
     Cast,
     StopGrad,
+    Hold,
     Floor,
     Sign,
     Neg,
@@ -249,9 +254,9 @@ impl OpKind {
     pub const ALL: &'static [OpKind] = {
         use OpKind::*;
         &[
-            Input, State, Const, Iota, Rng, Cast, StopGrad, Floor, Sign, Neg, Exp, Log, Sqrt, Sin, Tanh, Softplus, Add, Mul,
-            Div, Max, Lt, Eq, Select, Reshape, Transpose, Reverse, Broadcast, Slice, Pad, Concat, ReduceSum, ReduceMax,
-            CumSum, Dot, Conv, Unfold, Fold, Gather, ScatterAdd,
+            Input, State, Const, Iota, Rng, Cast, StopGrad, Hold, Floor, Sign, Neg, Exp, Log, Sqrt, Sin, Tanh, Softplus,
+            Add, Mul, Div, Max, Lt, Eq, Select, Reshape, Transpose, Reverse, Broadcast, Slice, Pad, Concat, ReduceSum,
+            ReduceMax, CumSum, Dot, Conv, Unfold, Fold, Gather, ScatterAdd,
         ]
     };
 
@@ -266,6 +271,7 @@ impl OpKind {
             Rng => "rng",
             Cast => "cast",
             StopGrad => "stop_grad",
+            Hold => "hold",
             Floor => "floor",
             Sign => "sign",
             Neg => "neg",
@@ -319,6 +325,7 @@ impl OpKind {
         matches!(
             self,
             Cast | StopGrad
+                | Hold
                 | Floor
                 | Sign
                 | Neg
@@ -350,6 +357,7 @@ impl Op {
             Op::Rng { .. } => OpKind::Rng,
             Op::Cast(_) => OpKind::Cast,
             Op::StopGrad => OpKind::StopGrad,
+            Op::Hold => OpKind::Hold,
             Op::Floor => OpKind::Floor,
             Op::Sign => OpKind::Sign,
             Op::Neg => OpKind::Neg,

@@ -128,6 +128,7 @@ impl Graph {
             Op::Gather { axis } => write!(f, " axis={axis}"),
             Op::ScatterAdd { axis, length } => write!(f, " axis={axis} length={length}"),
             Op::StopGrad
+            | Op::Hold
             | Op::Floor
             | Op::Sign
             | Op::Neg

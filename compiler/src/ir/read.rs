@@ -362,6 +362,7 @@ impl<'a> Cursor<'a> {
                 Op::Cast(self.dtype()?)
             }
             OpKind::StopGrad => Op::StopGrad,
+            OpKind::Hold => Op::Hold,
             OpKind::Floor => Op::Floor,
             OpKind::Sign => Op::Sign,
             OpKind::Neg => Op::Neg,

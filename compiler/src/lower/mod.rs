@@ -9,6 +9,7 @@ pub mod functions;
 mod layers;
 mod optimiser;
 mod programs;
+mod replay;
 mod states;
 mod target;
 mod values;

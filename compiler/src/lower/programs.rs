@@ -128,7 +128,7 @@ impl Lowering<'_> {
     }
     fn turn(&self, players: &[usize], steps: usize, states: &mut States) -> Result<Turn> {
         let updated: BTreeSet<usize> = players.iter().flat_map(|p| self.updated_nets(*p)).collect();
-        let mut target = GraphTarget::new(self.resolved, self.functions, self.batch, false).updating(updated.clone());
+        let mut target = GraphTarget::new(self.resolved, self.functions, self.batch, false).updating(updated);
         let mut objectives = Vec::new();
         {
             let mut evaluation = Evaluation::new(self.resolved, &mut target, Mode::Training);
@@ -161,10 +161,8 @@ impl Lowering<'_> {
         for (player, reads, found) in gradients {
             self.update(&mut target, player, &reads, found)?;
         }
-        for (name, net, next) in target.moved_states() {
-            if updated.contains(&net) {
-                target.write(&name, &next);
-            }
+        for (name, next) in target.moved_states() {
+            target.write(&name, &next);
         }
         Ok(Turn { players: players.to_vec(), steps, graph: finish(target, states)? })
     }

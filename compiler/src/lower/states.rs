@@ -71,6 +71,8 @@ pub enum Kind {
         /// Index of the latent.
         latent: usize,
     },
+    /// The samples of a replay pool, or how many it holds: moved by the turns that evaluate its call.
+    Replay,
     /// An optimiser's memory for one player.
     Optimiser {
         /// Index of the player.

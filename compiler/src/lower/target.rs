@@ -5,12 +5,13 @@ use super::functions::draws::Draws;
 use super::functions::{classes, elementwise, products, reduce, shape};
 use super::layers;
 use super::optimiser::memory_name;
+use super::replay::replay;
 use super::states::{Init, Kind, StateSpec, States};
 use super::values::{full_shape, graph_type, per_sample, repeated};
 use crate::autodiff;
 use crate::ir::{Builder, DType, Expr, Literal, Op, Type};
 use crate::rewrite;
-use saddlepoint_language::{Call, Element, Function, Init as GivenInit, Layer, Resolved, Target, TensorType, Typed};
+use saddlepoint_language::{Call, Element, Function, Init as GivenInit, Layer, Resolved, Rows, Target, TensorType, Typed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Makes graph nodes for one program: a turn, the metrics, or an output.
@@ -19,6 +20,8 @@ pub struct GraphTarget<'r> {
     resolved: &'r Resolved,
     functions: &'r [RustFunction],
     batch: usize,
+    /// Rows of what is `per_sample` in the call that is being made: those of the batch, or in a `vmap` those of its entries too.
+    rows: usize,
     /// Parameters are read through their averages where the net keeps one.
     averaged: bool,
     inputs: BTreeMap<String, Expr>,
@@ -40,6 +43,7 @@ impl<'r> GraphTarget<'r> {
             resolved,
             functions,
             batch,
+            rows: batch,
             averaged,
             inputs: BTreeMap::new(),
             draws: None,
@@ -66,9 +70,9 @@ impl<'r> GraphTarget<'r> {
         &self.builder
     }
 
-    /// Samples of a batch.
-    pub fn batch(&self) -> usize {
-        self.batch
+    /// Rows of what is `per_sample` in the call that is being made.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// The name of a player.
@@ -156,18 +160,21 @@ impl<'r> GraphTarget<'r> {
         self.move_state(&format!("{}.{part}", layer.name), &next);
     }
 
-    /// Moves a statistic or singular vector; written at the end of turns that update the net.
+    /// Moves a statistic or singular vector, written at the end of turns that update the net, or a replay pool, written at the end of
+    /// every turn.
     pub fn move_state(&mut self, name: &str, next: &Expr) {
         self.moved.insert(name.to_string(), next.clone());
     }
 
-    /// Statistics and singular vectors that calls have moved, with their owners.
-    pub fn moved_states(&self) -> Vec<(String, usize, Expr)> {
-        let owner = |name: &str| match self.states.get(name).map(|s| &s.kind) {
-            Some(Kind::Statistic { net } | Kind::SingularVector { net, .. }) => Some(*net),
-            _ => None,
+    /// States that calls have moved and a turn writes: statistics and singular vectors of the nets it updates, replay pools.
+    pub fn moved_states(&self) -> Vec<(String, Expr)> {
+        let written = |name: &str| match self.states.get(name).map(|s| &s.kind) {
+            Some(Kind::Statistic { net } | Kind::SingularVector { net, .. }) => self.updates(*net),
+            Some(Kind::Replay) => true,
+            _ => false,
         };
-        self.moved.iter().filter_map(|(name, next)| owner(name).map(|net| (name.clone(), net, next.clone()))).collect()
+        let moved = self.moved.iter().filter(|(name, _)| written(name));
+        moved.map(|(name, next)| (name.clone(), next.clone())).collect()
     }
 
     /// An optimiser state of a player for something it moves, or for all of it; starts at 0.
@@ -197,7 +204,7 @@ impl<'r> GraphTarget<'r> {
     fn combined(&self, call: &Call<'_, Expr>) -> Result<Vec<Expr>, String> {
         let result = &call.results[0];
         // Operands combine among themselves; a class result (select) repeats classes.
-        call.operands.iter().map(|v| repeated(v, result, self.batch)).collect()
+        call.operands.iter().map(|v| repeated(v, result, self.rows)).collect()
     }
 
     fn compared(&self, call: &Call<'_, Expr>) -> Result<Vec<Expr>, String> {
@@ -211,8 +218,8 @@ impl<'r> GraphTarget<'r> {
 
     fn draw(&mut self, call: &Call<'_, Expr>) -> Result<Expr, String> {
         let ty = &call.results[0];
-        let shape = full_shape(ty, self.batch)?;
-        let batch = self.batch;
+        let shape = full_shape(ty, self.rows)?;
+        let batch = self.rows;
         let draws = self.draws();
         Ok(match call.function {
             Function::Normal => draws.normal(&shape),
@@ -232,7 +239,7 @@ impl<'r> GraphTarget<'r> {
         let result = call.results.first().ok_or("a call without result")?;
         let operand = |i: usize| call.operands.get(i).ok_or_else(|| format!("operand {i} is missing"));
         let lead = |v: &Typed<Expr>| usize::from(v.ty.per_sample);
-        let batch = self.batch;
+        let batch = self.rows;
         Ok(match call.function {
             F::Add | F::Sub | F::Mul | F::Div | F::Max | F::Min => {
                 let v = self.combined(call)?;
@@ -346,11 +353,13 @@ impl<'r> GraphTarget<'r> {
                 let (y, k) = (per_sample(operand(0)?, batch)?, class_count(&operand(0)?.ty)?);
                 self.draws().other_class(&y, k)
             }
-            F::OtherSample if batch < 2 => return Err("`other_sample` needs a batch of two samples at least".into()),
+            F::OtherSample if self.batch < 2 => return Err("`other_sample` needs a batch of two samples at least".into()),
             F::OtherSample => {
                 let x = per_sample(operand(0)?, batch)?;
-                self.draws().other_sample(&x)
+                let entries = call.rows.entries.unwrap_or(1);
+                self.draws().other_sample(&x, entries)
             }
+            F::Replay { size, pool } => replay(self, pool, &operand(0)?.tensor, *size)?,
             F::MinibatchStd => reduce::with_deviation(&operand(0)?.tensor).ok_or("nothing to join")?,
             F::Reverse => {
                 // s·sg(x) carries the value: x·(−s) the gradient. e = sg(x + s·x) − s·x
@@ -377,13 +386,13 @@ impl<'r> GraphTarget<'r> {
         let per_sample = call.operands.iter().any(|v| v.ty.per_sample);
         let Some(first) = call.operands.first() else { return Err("operands are missing".into()) };
         let ty = TensorType { per_sample, ..first.ty.clone() };
-        call.operands.iter().map(|v| repeated(v, &ty, self.batch)).collect()
+        call.operands.iter().map(|v| repeated(v, &ty, self.rows)).collect()
     }
 
     /// Operands with a common batch axis where any has one.
     fn aligned_batch(&self, call: &Call<'_, Expr>) -> Result<Vec<Expr>, String> {
         let any = call.operands.iter().any(|v| v.ty.per_sample);
-        let one = |v: &Typed<Expr>| if any { per_sample(v, self.batch) } else { Ok(v.tensor.clone()) };
+        let one = |v: &Typed<Expr>| if any { per_sample(v, self.rows) } else { Ok(v.tensor.clone()) };
         call.operands.iter().map(one).collect()
     }
 }
@@ -428,6 +437,7 @@ impl Target for GraphTarget<'_> {
     }
 
     fn call(&mut self, call: &Call<'_, Expr>) -> Result<Vec<Expr>, String> {
+        self.rows = call.rows.count(self.batch);
         let values = match call.layer {
             Some(layer) => layers::layer(self, call, layer)?,
             None => vec![self.apply(call)?],
@@ -446,16 +456,51 @@ impl Target for GraphTarget<'_> {
         gradients.into_iter().next().ok_or_else(|| "no gradient".into())
     }
 
-    fn rust(&mut self, path: usize, operands: &[Typed<Expr>]) -> Result<Option<Typed<Expr>>, String> {
+    fn lift(&mut self, tensor: &Expr, from: Rows, to: Rows) -> Result<Expr, String> {
+        if from == to {
+            return Ok(tensor.clone());
+        }
+        let tail = tensor.shape()[usize::from(from.any())..].to_vec();
+        let (known, all) = (from.entries.unwrap_or(1), to.entries.unwrap_or(1));
+        // Samples, the entries that it has rows for, those that it has none for.
+        let mut split = vec![if from.batch { self.batch } else { 1 }, known];
+        let mut wanted = vec![if to.batch { self.batch } else { 1 }, known, all / known];
+        let kept: Vec<usize> = (0..2).filter(|axis| split[*axis] == wanted[*axis]).collect();
+        split = kept.iter().map(|axis| split[*axis]).chain(tail.iter().copied()).collect();
+        wanted.extend(&tail);
+        let dims: Vec<usize> = kept.into_iter().chain(3..wanted.len()).collect();
+        let rows = std::iter::once(to.count(self.batch)).chain(tail).collect::<Vec<_>>();
+        Ok(tensor.reshape(&split).broadcast(&wanted, &dims).reshape(&rows))
+    }
+
+    fn enter(&mut self, tensor: &Expr, rows: Rows) -> Result<Expr, String> {
+        let mut shape = tensor.shape();
+        if rows.any() {
+            let outer = shape.remove(0);
+            shape[0] *= outer;
+        }
+        Ok(tensor.reshape(&shape))
+    }
+
+    fn leave(&mut self, tensor: &Expr, rows: Rows, entries: usize) -> Result<Expr, String> {
+        let mut shape = tensor.shape();
+        if rows.any() {
+            shape[0] = entries;
+            shape.insert(0, rows.count(self.batch));
+        }
+        Ok(tensor.reshape(&shape))
+    }
+
+    fn rust(&mut self, path: usize, operands: &[Typed<Expr>], rows: Rows) -> Result<Option<Typed<Expr>>, String> {
         let function = self.functions.get(path).ok_or("this Rust function was not given")?;
         let values: Vec<Expr> = operands.iter().map(|v| v.tensor.clone()).collect();
         let tensor = function(&values);
         if let Some(error) = self.builder.take_error() {
             return Err(error.to_string());
         }
-        // A result is per sample where an operand is and the batch axis still stands in front.
+        // A result has rows where an operand has and their axis still stands in front.
         let shape = tensor.shape();
-        let per_sample = operands.iter().any(|v| v.ty.per_sample) && shape.first() == Some(&self.batch);
+        let per_sample = operands.iter().any(|v| v.ty.per_sample) && shape.first() == Some(&rows.count(self.batch));
         let ty = TensorType::float(shape[usize::from(per_sample)..].iter().copied(), per_sample);
         Ok(Some(Typed { ty, tensor }))
     }

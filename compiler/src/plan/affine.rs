@@ -91,7 +91,7 @@ pub fn through_view(
     extents: &[usize],
 ) -> Option<Result<Vec<Affine>, Obstacle>> {
     Some(Ok(match op {
-        Op::StopGrad => map.to_vec(),
+        Op::StopGrad | Op::Hold => map.to_vec(),
         Op::Transpose(perm) => {
             let mut inner = vec![Affine::default(); perm.len()];
             for (i, p) in perm.iter().enumerate() {

@@ -37,6 +37,7 @@ pub fn kind(op: &Op) -> Kind {
         Op::Const(_) | Op::Iota { .. } => Kind::Leaf,
         Op::Input(_) | Op::State(_) => Kind::Buffer,
         Op::StopGrad
+        | Op::Hold
         | Op::Reshape(_)
         | Op::Transpose(_)
         | Op::Reverse(_)
@@ -146,9 +147,9 @@ impl<'g> Pass<'g> {
         self.kinds[id.index()]
     }
 
-    /// The node itself, without gradient stops, which change no value.
+    /// The node itself, without gradient stops and holds, which change no value.
     fn plain(&self, mut id: NodeId) -> NodeId {
-        while self.kind(id) == Kind::View && self.graph.node(id).op == Op::StopGrad {
+        while self.kind(id) == Kind::View && matches!(self.graph.node(id).op, Op::StopGrad | Op::Hold) {
             id = self.graph.node(id).args[0];
         }
         id
@@ -385,7 +386,7 @@ fn own_cost(op: &Op) -> usize {
         OpKind::Rng => 100,
         OpKind::Sqrt | OpKind::Div => 4,
         OpKind::Gather => 12,
-        kind if kind.is_elementwise() && kind != OpKind::StopGrad => 1,
+        kind if kind.is_elementwise() && !matches!(kind, OpKind::StopGrad | OpKind::Hold) => 1,
         _ => 0,
     }
 }

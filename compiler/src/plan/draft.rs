@@ -315,7 +315,7 @@ impl<'s, 'g> Writer<'s, 'g> {
             place = self.scene.places[source.index()].as_ref();
             if place.is_none() {
                 match &graph.node(source).op {
-                    Op::Reshape(_) | Op::StopGrad => source = graph.node(source).args[0],
+                    Op::Reshape(_) | Op::StopGrad | Op::Hold => source = graph.node(source).args[0],
                     _ => return None,
                 }
             }

@@ -20,7 +20,7 @@ pub fn axis_orders(graph: &Graph) -> Vec<Vec<usize>> {
         let mut order = match &node.op {
             Op::Conv(_) => channels_last(rank),
             Op::Transpose(perm) => of(0).iter().map(|a| perm.iter().position(|p| p == a).unwrap_or(0)).collect(),
-            Op::StopGrad | Op::Reverse(_) | Op::Slice { .. } | Op::Pad { .. } | Op::CumSum { .. } => of(0),
+            Op::StopGrad | Op::Hold | Op::Reverse(_) | Op::Slice { .. } | Op::Pad { .. } | Op::CumSum { .. } => of(0),
             Op::Concat { .. } => of(0),
             Op::ReduceSum(axes) | Op::ReduceMax(axes) => {
                 let shifted = |a: usize| a - axes.iter().filter(|x| **x < a).count();

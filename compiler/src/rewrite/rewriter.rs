@@ -226,7 +226,7 @@ impl<'a> Rewriter<'a> {
             Op::Const(Literal::F32(v)) => v.is_finite(),
             Op::Cast(_) | Op::Iota { .. } | Op::Rng { .. } => true,
             // Tanh and Sign of NaN are NaN.
-            Op::Tanh | Op::Sign | Op::Sin | Op::Neg | Op::Floor | Op::StopGrad => all(args),
+            Op::Tanh | Op::Sign | Op::Sin | Op::Neg | Op::Floor | Op::StopGrad | Op::Hold => all(args),
             Op::Reshape(_) | Op::Transpose(_) | Op::Broadcast { .. } | Op::Reverse(_) => all(args),
             Op::Slice { .. } | Op::Pad { .. } | Op::Concat { .. } => all(args),
             Op::Gather { .. } => all(&args[..1]),

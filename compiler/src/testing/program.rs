@@ -46,7 +46,7 @@ impl Program {
             if !decides(&self.graph, id, &traces, &exact) {
                 return Ok(false);
             }
-            exact.push(is_exact(&self.graph, id, &exact));
+            exact.push(is_exact(&self.graph, id, &exact) || counts(&self.graph, id, &traces, &exact));
         }
         Ok(true)
     }
@@ -90,6 +90,16 @@ pub(super) fn is_exact(graph: &Graph, id: NodeId, exact: &[bool]) -> bool {
         Op::ReduceSum(_) | Op::CumSum { .. } | Op::Dot(_) | Op::Conv(_) | Op::Fold { .. } | Op::ScatterAdd { .. } => false,
         _ => args(),
     }
+}
+
+/// Whether the node adds or multiplies whole numbers that f32 holds exactly: positions and the like.
+fn counts(graph: &Graph, id: NodeId, traces: &Traces, exact: &[bool]) -> bool {
+    let node = graph.node(id);
+    let whole = |id: &NodeId| {
+        let values = traces.double[id.index()].as_floats().unwrap_or(&[f64::NAN]);
+        values.iter().all(|v| v.fract() == 0.0 && v.abs() < f64::from(1 << 24))
+    };
+    matches!(node.op, Op::Add | Op::Mul) && node.args.iter().all(|a| exact[a.index()] && whole(a)) && whole(&id)
 }
 
 /// Whether what the node decides is the same on every machine: its operands are exact, or far enough from where the decision

@@ -59,6 +59,10 @@ fn table(kind: OpKind) -> Derivative {
         OpKind::StopGrad => {
             None(vec![case("stop", vec![numbers(&[3], 1)], |b, a| b.op(Op::StopGrad, &[&a[0]]).mul(&b.full(0.0, &[3])))])
         }
+        // So is that of Hold: `tests/custom_loss.rs` has what it is for.
+        OpKind::Hold => {
+            None(vec![case("hold", vec![numbers(&[3], 1)], |b, a| b.op(Op::Hold, &[&a[0]]).mul(&b.full(0.0, &[3])))])
+        }
         OpKind::Floor => None(unary(-2.0, 2.0, Expr::floor)),
         OpKind::Sign => None(unary(-2.0, 2.0, Expr::sign)),
         OpKind::Lt => None(vec![case("less", vec![numbers(&[4], 1), numbers(&[4], 2)], |_, a| {

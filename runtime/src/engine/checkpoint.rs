@@ -118,6 +118,7 @@ impl Engine {
             Kind::Average { of } => return self.mover(of),
             Kind::Parameter { net } | Kind::Statistic { net } | Kind::SingularVector { net, .. } => Updated::Net(*net),
             Kind::Latent { latent } => Updated::Latent(*latent),
+            Kind::Replay => return None,
         };
         let mut players = self.resolved.players.iter();
         Some(&players.find(|player| player.updates.contains(&moved))?.name)

@@ -206,7 +206,7 @@ fn transfers(states: &States, donor: &Donor, linked: &Linked, place: &str) -> Re
         let base = match &spec.kind {
             Kind::Average { of } => of,
             Kind::Parameter { .. } | Kind::Statistic { .. } | Kind::SingularVector { .. } => name,
-            Kind::Optimiser { .. } | Kind::Latent { .. } => continue,
+            Kind::Optimiser { .. } | Kind::Latent { .. } | Kind::Replay => continue,
         };
         // `G.Trunk.dense_0.weight` belongs to a net behind `G`, not to `G`.
         let Some(rest) = base.strip_prefix(&here).filter(|rest| rest.split('.').count() == 2) else { continue };

@@ -147,8 +147,9 @@ impl System {
                         _ => false,
                     },
                     Kind::Latent { latent } => moves(Updated::Latent(*latent)),
+                    // Pools belong to the turns that evaluate them.
+                    Kind::Replay => true,
                     Kind::Optimiser { player } => turn.players.contains(player),
-                    _ => true,
                 };
                 let who = players.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
                 assert!(allowed || !written.contains(name.as_str()), "a turn of {who} writes {name}");
@@ -168,9 +169,12 @@ impl System {
             let (optimised, _) = rewrite::optimise(graph, &rewrite::Options::default()).expect("the program is well-formed");
             self.same_results(graph, &optimised);
             let decisive = (0..SEEDS).map(|seed| self.program(&optimised, seed)).find(|p| p.is_decisive().unwrap_or(false));
-            let Some(program) = decisive else { panic!("decisions hang on rounding at all points tried of\n{optimised}") };
-            let found = machine::run(&device, &program).unwrap_or_else(|e| panic!("{e}\n{optimised}"));
-            compare(&program, &found).unwrap_or_else(|e| panic!("{e}\n{optimised}"));
+            let name = named(graph);
+            let Some(program) = decisive else {
+                panic!("decisions hang on rounding at all points tried of {name}: make it smaller")
+            };
+            let found = machine::run(&device, &program).unwrap_or_else(|e| panic!("{name}: {e}"));
+            compare(&program, &found).unwrap_or_else(|e| panic!("{name}: {e}\n{optimised}"));
         }
     }
 
@@ -188,6 +192,15 @@ impl System {
         let narrow = |values: &[Value<f64>]| values.iter().map(Value::convert).collect();
         Program { graph: graph.clone(), inputs: narrow(&point.inputs), states: narrow(&point.states) }
     }
+}
+
+/// A program by what it gives the host.
+fn named(graph: &Graph) -> String {
+    let results = graph.outputs.iter().filter_map(|o| match &o.target {
+        saddlepoint::compiler::ir::Target::Host(name) => Some(name.as_str()),
+        saddlepoint::compiler::ir::Target::State(_) => None,
+    });
+    format!("the program of {}", results.collect::<Vec<_>>().join(", "))
 }
 
 /// A program with random values for all that it reads.
@@ -300,6 +313,18 @@ impl<'s> Point<'s> {
     pub fn dropout(&self, x: &Array, p: f64) -> Array {
         let kept = self.uniform(x.shape()).map(|u| f64::from(u8::from(u < 1.0 - p)));
         x * kept / (1.0 - p)
+    }
+
+    /// The next two draws: what a full replay pool gives back. Sample i is exchanged with slot (r + i) mod size if its coin says so.
+    pub fn replay(&self, pool: &str, x: &Array) -> Array {
+        let held = self.parameter(&format!("{pool}.samples"));
+        let (n, size) = (x.shape()[0], held.shape()[0]);
+        let rotation = self.categorical(size, &[]).value() as usize;
+        let coins = self.uniform(&[n]);
+        let given: Vec<Array> = (0..n)
+            .map(|i| if coins.values()[i] < 0.5 { held.entry(0, (rotation + i) % size) } else { x.entry(0, i) })
+            .collect();
+        Array::stack(&given, 0)
     }
 
     /// That the independent calculation drew as often as the program does.

@@ -4,7 +4,7 @@
 use crate::divergence::expr::{Expr, divided, exp, ln, minus, negated, number, power, product, scaled, sign, sum, whole};
 use crate::divergence::number::Number;
 use crate::function::Function;
-use crate::target::{Call, Target, Typed};
+use crate::target::{Call, Rows, Target, Typed};
 use crate::types::TensorType;
 
 /// The target; an expression larger than [`SIZE`] is refused.
@@ -124,7 +124,7 @@ impl Target for Symbolic {
         Err("f uses `grad`".to_string())
     }
 
-    fn rust(&mut self, _path: usize, _operands: &[Typed<Expr>]) -> Result<Option<Typed<Expr>>, String> {
+    fn rust(&mut self, _path: usize, _operands: &[Typed<Expr>], _rows: Rows) -> Result<Option<Typed<Expr>>, String> {
         Err("f uses a Rust function".to_string())
     }
 }

@@ -126,6 +126,11 @@ impl<'a, T: Target> Evaluation<'a, T> {
                 format!("`{}` mixes samples and cannot stand in an output, which runs at any batch size", signature.name);
             return self.report(written.site, message);
         }
+        if signature.name == "replay"
+            && let Some(message) = self.no_pool_here()
+        {
+            return self.report(written.site, message);
+        }
         if let Some(value) = constant_fold(signature.name, &arguments) {
             return value;
         }
@@ -139,7 +144,10 @@ impl<'a, T: Target> Evaluation<'a, T> {
                     None => Value::Poison,
                 }
             }
-            Ok(plan) => {
+            Ok(mut plan) => {
+                if let Function::Replay { pool, .. } = &mut plan.function {
+                    *pool = self.next_pool();
+                }
                 if let (true, Some(Arg::Tensor(input)), Some(output)) =
                     (signature.layer, seen.first().cloned().flatten(), plan.results.first())
                 {
@@ -162,6 +170,32 @@ impl<'a, T: Target> Evaluation<'a, T> {
                 };
                 self.report(site, problem.message + &hyper)
             }
+        }
+    }
+
+    /// Why `replay` cannot stand here, if it cannot: its pool belongs to a turn (rule 29).
+    fn no_pool_here(&self) -> Option<String> {
+        if self.mode == Mode::Inference {
+            return Some("`replay` shows samples of earlier turns and cannot stand in an output".to_string());
+        }
+        if self.frame.world == World::Net {
+            return Some(
+                "`replay` stands in a net, whose calls would share one pool; apply it to what the net is called with, in a `let` or objective"
+                    .to_string(),
+            );
+        }
+        (!self.frame.entries.is_empty())
+            .then(|| "`replay` keeps samples and cannot stand inside `vmap`; apply it before or after".to_string())
+    }
+
+    /// The name of the next replay pool of the item that is evaluated.
+    fn next_pool(&mut self) -> String {
+        match &mut self.frame.item {
+            Some((item, made)) => {
+                *made += 1;
+                format!("replay.{item}.{}", *made - 1)
+            }
+            None => String::new(),
         }
     }
 
@@ -332,6 +366,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let Some(body) = &net.body else { return Value::Poison };
         let mut frame = Frame::new(World::Net, self.frame.inference || known.attributes.frozen);
         frame.net = Some((index, Default::default()));
+        frame.entries.clone_from(&self.frame.entries);
         let outer = std::mem::replace(&mut self.frame, frame);
         self.stack.push(Caller { site, callee: Callee::Net(index) });
         for (name, value) in scope {
@@ -370,7 +405,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
                 Ok(tensor) => {
                     let node = self.record.add_stand_in();
                     let ty = TensorType { per_sample: true, ..ty.clone() };
-                    Value::Tensor(crate::evaluate::Tracked { typed: crate::target::Typed { ty, tensor }, node })
+                    Value::Tensor(crate::evaluate::Tracked { typed: crate::target::Typed { ty, tensor }, node, depth: 0 })
                 }
                 Err(_) => Value::Poison,
             },

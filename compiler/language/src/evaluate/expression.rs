@@ -136,7 +136,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
                 typed.ty.per_sample |= b.typed.ty.per_sample;
                 // Depends on both: what gradient may reach, it may reach through either.
                 let node = self.record.add(vec![a.node, b.node], true, None);
-                Value::Tensor(Tracked { typed, node })
+                Value::Tensor(Tracked { typed, node, depth: a.depth.max(b.depth) })
             }
             (Value::Tuple(a), Value::Tuple(b)) if a.len() == b.len() => {
                 Value::Tuple(a.into_iter().zip(b).map(|(a, b)| self.either(site, a, b)).collect())
@@ -422,13 +422,20 @@ impl<'a, T: Target> Evaluation<'a, T> {
                 None => return Value::Poison,
             }
         }
-        let typed: Vec<_> = operands.iter().map(|operand| operand.typed.clone()).collect();
-        match self.target.rust(path, &typed) {
+        let parents = operands.iter().map(|operand| operand.node).collect();
+        let (typed, depth, rows) = match self.shared(operands, &[], false) {
+            Ok(shared) => shared,
+            Err(message) => return self.report(site, message),
+        };
+        match self.target.rust(path, &typed, rows) {
             // The macro cannot know the result: it agrees with everything until the model is built.
             Ok(None) => Value::Poison,
-            Ok(Some(typed)) => {
-                let node = self.record.add(operands.iter().map(|operand| operand.node).collect(), true, None);
-                Value::Tensor(Tracked { typed, node })
+            Ok(Some(mut typed)) => {
+                let node = self.record.add(parents, true, None);
+                // What has the rows of its operands varies over what they vary over.
+                let depth = if typed.ty.per_sample { depth } else { 0 };
+                typed.ty.per_sample &= rows.batch;
+                Value::Tensor(Tracked { typed, node, depth })
             }
             Err(message) => self.report(site, message),
         }

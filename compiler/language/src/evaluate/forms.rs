@@ -1,14 +1,18 @@
-//! The forms that take bodies or names: `repeat`, `vmap`, `grad`.
+//! The forms that take bodies or names: `repeat` and `grad`; `vmap` has a file of its own.
 
-use crate::evaluate::call::{Written, agree};
+use crate::evaluate::call::Written;
 use crate::evaluate::{Evaluation, Tracked, Value, limits};
-use crate::signature::{self, Bound};
 use crate::target::{Target, Typed};
-use crate::tree::{Expr, ExprKind, Pattern, Site};
-use crate::types::{Dim, Element};
+use crate::tree::{Expr, ExprKind, Pattern};
+use crate::types::Element;
 
 impl<'a, T: Target> Evaluation<'a, T> {
-    fn closure<'e>(&mut self, written: &Written<'e>, at: usize, counts: &[usize]) -> Option<(&'e [Pattern], &'e Expr)> {
+    pub(super) fn closure<'e>(
+        &mut self,
+        written: &Written<'e>,
+        at: usize,
+        counts: &[usize],
+    ) -> Option<(&'e [Pattern], &'e Expr)> {
         match &written.arguments[at].kind {
             ExprKind::Closure { parameters, body } if counts.contains(&parameters.len()) => Some((parameters, body)),
             ExprKind::Closure { parameters, .. } => {
@@ -69,73 +73,6 @@ impl<'a, T: Target> Evaluation<'a, T> {
         value
     }
 
-    /// `vmap(v, |a| …)`: evaluated for each entry and stacked.
-    pub(super) fn vmap(&mut self, written: &Written<'_>) -> Value<T::Tensor> {
-        if !self.exactly(written, 2, "vmap(v, |a| …)") {
-            return Value::Poison;
-        }
-        let over = self.expression(&written.arguments[0]);
-        let Some((parameters, body)) = self.closure(written, 1, &[1]) else { return Value::Poison };
-        if over.poisoned() {
-            return Value::Poison;
-        }
-        let length = match leading(&over) {
-            Ok(length) => length,
-            Err(message) => return self.report(written.site, message),
-        };
-        let rounds = if self.target.types_only() { 1 } else { length.known().unwrap_or(1) };
-        let barrier = std::mem::replace(&mut self.frame.barrier, self.frame.scopes.len());
-        let made = self.frame.net.clone();
-        let mut results = Vec::new();
-        for round in 0..rounds {
-            // Every round uses the same layers.
-            self.frame.net.clone_from(&made);
-            let entry = self.entry(written.site, over.clone(), round);
-            self.frame.scopes.push(Vec::new());
-            self.bind(&parameters[0], entry);
-            results.push(self.expression(body));
-            self.frame.scopes.pop();
-        }
-        self.frame.barrier = barrier;
-        self.collected(written.site, results, length)
-    }
-
-    fn entry(&mut self, site: Site, value: Value<T::Tensor>, round: usize) -> Value<T::Tensor> {
-        match value {
-            Value::Tuple(parts) => Value::Tuple(parts.into_iter().map(|part| self.entry(site, part, round)).collect()),
-            other => self.indexed(site, other, Value::Number(Some(round as f64))),
-        }
-    }
-
-    /// The results of all rounds on a new leading axis.
-    fn collected(&mut self, site: Site, results: Vec<Value<T::Tensor>>, length: Dim) -> Value<T::Tensor> {
-        if results.iter().any(Value::poisoned) || results.is_empty() {
-            return Value::Poison;
-        }
-        if let Value::Tuple(first) = &results[0] {
-            let parts = first.len();
-            let mut columns: Vec<Vec<Value<T::Tensor>>> = (0..parts).map(|_| Vec::new()).collect();
-            for result in results {
-                if let Value::Tuple(values) = result {
-                    values.into_iter().zip(&mut columns).for_each(|(value, column)| column.push(value));
-                }
-            }
-            return Value::Tuple(columns.into_iter().map(|column| self.collected(site, column, length)).collect());
-        }
-        let Some(signature) = signature::find("stack") else { return Value::Poison };
-        let list = Value::List { items: results, open: false };
-        let seen = [Some(Self::argument(&list))];
-        match (signature.rule)(&Bound { signature, arguments: &seen }) {
-            Ok(mut plan) => {
-                if let Some(result) = plan.results.first_mut() {
-                    result.shape[0] = length;
-                }
-                self.carry_out(site, plan, &[Some(list)], true, None)
-            }
-            Err(problem) => self.report(site, problem.message),
-        }
-    }
-
     /// `grad(y, v)` (rule 11).
     pub(super) fn grad(&mut self, written: &Written<'_>) -> Value<T::Tensor> {
         if !self.exactly(written, 2, "grad(y, v)") {
@@ -184,34 +121,19 @@ impl<'a, T: Target> Evaluation<'a, T> {
             );
             return self.report(place.site, message);
         }
+        if v.depth < y.depth {
+            let message = format!(
+                "`{name}` belongs to the code around `vmap`, where it has one value for all entries; hand it in as an entry of its own: \
+                 `vmap((…, copies({name}, n)), |(…, {name})| …)`"
+            );
+            return self.report(place.site, message);
+        }
         match self.target.gradient(&y.typed, &v.typed) {
             Ok(tensor) => {
                 let node = self.record.add(vec![y.node, v.node], true, None);
-                Value::Tensor(Tracked { typed: Typed { ty: v.typed.ty, tensor }, node })
+                Value::Tensor(Tracked { typed: Typed { ty: v.typed.ty, tensor }, node, depth: v.depth })
             }
             Err(message) => self.report(written.site, message),
         }
-    }
-}
-
-/// The common length of the leading axes.
-fn leading<X>(value: &Value<X>) -> Result<Dim, String> {
-    match value {
-        Value::Tensor(tensor) => match tensor.typed.ty.shape.first() {
-            Some(length) => Ok(*length),
-            None => Err(format!("`vmap` runs over the leading axis, but {} has no axes", tensor.typed.ty)),
-        },
-        Value::Tuple(parts) => {
-            let mut common = Dim::Open;
-            for part in parts {
-                let length = leading(part)?;
-                if !agree(common, length) {
-                    return Err(format!("`vmap` runs over leading axes of one length, got {common} and {length}"));
-                }
-                common = if common == Dim::Open { length } else { common };
-            }
-            Ok(common)
-        }
-        other => Err(format!("`vmap` runs over the leading axis of a tensor, got {}", other.describe())),
     }
 }

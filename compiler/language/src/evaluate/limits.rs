@@ -98,8 +98,19 @@ impl<'a, T: Target> Evaluation<'a, T> {
         self.report(site, format!("a tuple or list holds at most {PARTS} values"))
     }
 
+    /// Whether a result of this shape can be computed for every entry of the `vmap`s around it; what is wrong, if not.
+    pub(super) fn computable_here(&self, shape: &[crate::types::Dim]) -> Result<(), String> {
+        match self.frame.entries[..] {
+            [] => Self::computable(shape),
+            ref entries => {
+                let all = entries.iter().map(|n| crate::types::Dim::Known(*n)).chain(shape.iter().copied());
+                Self::computable(&all.collect::<Vec<_>>())
+            }
+        }
+    }
+
     /// Whether a result's shape is one that can be computed; what is wrong, if not.
-    pub(super) fn computable(shape: &[crate::types::Dim]) -> Result<(), String> {
+    fn computable(shape: &[crate::types::Dim]) -> Result<(), String> {
         if shape.len() > AXES {
             return Err(format!("a tensor has at most {AXES} axes, this one would have {}", shape.len()));
         }

@@ -242,6 +242,8 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let resolved = self.resolved;
         let item = &resolved.model.lets[index];
         let bound = self.detached(World::Model { lets: index }, |e| {
+            let name = item.pattern.names().first().map_or("_", |name| name.text.as_str());
+            e.frame.item = Some((format!("let.{name}"), 0));
             let value = e.expression(&item.value);
             e.bind(&item.pattern, value);
             e.frame.scopes.pop().unwrap_or_default()

@@ -15,6 +15,7 @@ mod limits;
 mod lookup;
 mod objective;
 mod value;
+mod vmap;
 
 use std::collections::BTreeMap;
 
@@ -83,6 +84,10 @@ struct Frame<X> {
     inference: bool,
     /// Scopes below this one may be read and not assigned (inside `vmap`).
     barrier: usize,
+    /// The `let`, player or metric that is evaluated, and the replay pools made in it so far.
+    item: Option<(String, usize)>,
+    /// Lengths of the axes that the `vmap`s around run over, outermost first; 1 where a length is not known yet.
+    entries: Vec<usize>,
 }
 
 struct Binding<X> {
@@ -286,20 +291,26 @@ impl<'a, T: Target> Evaluation<'a, T> {
         passes: bool,
     ) -> Vec<Value<T::Tensor>> {
         for ty in results {
-            if let Err(message) = Self::computable(&ty.shape) {
+            if let Err(message) = self.computable_here(&ty.shape) {
                 return vec![self.report(site, message); results.len()];
             }
         }
         let parents: Vec<usize> = operands.iter().map(|operand| operand.node).collect();
-        let typed: Vec<Typed<T::Tensor>> = operands.into_iter().map(|operand| operand.typed).collect();
         let source = layer.map(|layer| Updated::Net(layer.net));
-        match self.target.call(&Call { function, operands: &typed, results, layer }) {
+        let shared = self.shared(operands, results, vmap::draws(function));
+        let (typed, depth, rows) = match shared {
+            Ok(shared) => shared,
+            Err(message) => return vec![self.report(site, message); results.len()],
+        };
+        let seen: Vec<TensorType> =
+            results.iter().map(|ty| TensorType { per_sample: ty.per_sample || depth > 0, ..ty.clone() }).collect();
+        match self.target.call(&Call { function, operands: &typed, results: &seen, rows, layer }) {
             Ok(tensors) if tensors.len() == results.len() => results
                 .iter()
                 .zip(tensors)
                 .map(|(ty, tensor)| {
                     let node = self.record.add(parents.clone(), passes, source);
-                    Value::Tensor(Tracked { typed: Typed { ty: ty.clone(), tensor }, node })
+                    Value::Tensor(Tracked { typed: Typed { ty: ty.clone(), tensor }, node, depth })
                 })
                 .collect(),
             Ok(_) => vec![self.report(site, "internal: wrong number of results"); results.len()],
@@ -318,7 +329,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
         match tensor {
             Ok(tensor) => {
                 let node = self.record.add(Vec::new(), false, source);
-                Value::Tensor(Tracked { typed: Typed { ty, tensor }, node })
+                Value::Tensor(Tracked { typed: Typed { ty, tensor }, node, depth: 0 })
             }
             Err(message) => self.report(site, message),
         }
@@ -327,6 +338,17 @@ impl<'a, T: Target> Evaluation<'a, T> {
 
 impl<X> Frame<X> {
     fn new(world: World, inference: bool) -> Frame<X> {
-        Frame { scopes: vec![Vec::new()], world, net: None, last: None, alone: false, looped: false, inference, barrier: 0 }
+        Frame {
+            scopes: vec![Vec::new()],
+            world,
+            net: None,
+            last: None,
+            alone: false,
+            looped: false,
+            inference,
+            barrier: 0,
+            item: None,
+            entries: Vec::new(),
+        }
     }
 }

@@ -57,6 +57,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let updates = resolved.players.get(player).map(|player| player.updates.clone()).unwrap_or_default();
         let what = format!("the objective of player `{}`", item.name.text);
         self.detached(World::Model { lets }, |e| {
+            e.frame.item = Some((format!("player.{}", item.name.text), 0));
             let value = e.value_of(&item.body);
             let site = item.body.value.as_ref().map_or(item.body.site, |value| value.site);
             let value = e.averaged(site, value, &what);
@@ -93,6 +94,7 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let Some(item) = resolved.model.metrics.get(metric) else { return Value::Poison };
         let what = format!("the metric `{}`", item.name.text);
         self.detached(World::Model { lets: resolved.model.lets.len() }, |e| {
+            e.frame.item = Some((format!("metric.{}", item.name.text), 0));
             let value = e.expression(&item.value);
             e.averaged(item.value.site, value, &what)
         })

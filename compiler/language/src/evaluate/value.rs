@@ -11,6 +11,8 @@ use crate::types::{Element, TensorType};
 pub(crate) struct Tracked<X> {
     pub(crate) typed: Typed<X>,
     pub(crate) node: usize,
+    /// The innermost `vmap` over whose entries it varies, counted from 1 at the outermost; 0: it varies over none.
+    pub(crate) depth: usize,
 }
 
 /// A value.

@@ -77,5 +77,9 @@ fn replay(b: &Bound<'_>) -> Result<Plan, Problem> {
         return b.problem(0, format!("`replay` keeps samples, got {ty} which is one value for all"));
     }
     let size = b.count(1, 1)?.known().unwrap_or(1);
-    Ok(Plan { function: Function::Replay { size }, operands: vec![Operand::Argument(0)], results: vec![ty] })
+    Ok(Plan {
+        function: Function::Replay { size, pool: String::new() },
+        operands: vec![Operand::Argument(0)],
+        results: vec![ty],
+    })
 }

@@ -190,7 +190,7 @@ impl Emitter<'_, '_, '_> {
             (OpKind::Tanh, _) => self.math().tanh(a),
             (OpKind::Softplus, _) => self.math().softplus(a),
             // Only differentiation sees it.
-            (OpKind::StopGrad, _) => a,
+            (OpKind::StopGrad | OpKind::Hold, _) => a,
             (op, _) => self.without_code(op, a),
         }
     }

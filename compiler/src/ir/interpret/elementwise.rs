@@ -6,7 +6,7 @@ use crate::ir::{DType, Op};
 /// One operand.
 pub(super) fn unary<T: Float>(op: &Op, x: &Data<T>) -> Option<Data<T>> {
     Some(match (op, x) {
-        (Op::StopGrad, x) => x.clone(),
+        (Op::StopGrad | Op::Hold, x) => x.clone(),
         (Op::Cast(to), x) => cast(*to, x),
         (Op::Neg, Data::I(v)) => Data::I(v.iter().map(|a| a.wrapping_neg()).collect()),
         (op, Data::F(v)) => {

@@ -149,6 +149,7 @@ fn compute<T: Float>(op: &Op, ty: &Type, args: &[&Value<T>]) -> Option<Data<T>> 
         }
         Op::Cast(_)
         | Op::StopGrad
+        | Op::Hold
         | Op::Floor
         | Op::Sign
         | Op::Neg

@@ -56,10 +56,10 @@ impl Draws {
         place.lt(&k).select(&place, &(&place - &k)).cast(DType::I32)
     }
 
-    /// The batch rotated by 1 to n−1 places, the same for all samples; `x` has at least two.
-    pub fn other_sample(&mut self, x: &Expr) -> Expr {
+    /// The batch rotated by 1 to n−1 places, the same for all samples, each of which has this many rows; there are at least two.
+    pub fn other_sample(&mut self, x: &Expr, entries: usize) -> Expr {
         let n = x.shape()[0];
-        let rotation = self.class(&[], n - 1).cast(DType::F32).shift(1.0);
+        let rotation = self.class(&[], n / entries - 1).cast(DType::F32).shift(1.0).scale(entries as f32);
         let places = x.builder().op(Op::Iota { shape: vec![n], axis: 0 }, &[]).cast(DType::F32) + rotation;
         let count = places.scalar(n as f32).repeated(&[n]);
         let places = places.lt(&count).select(&places, &(&places - &count)).cast(DType::I32);

@@ -18,7 +18,7 @@ pub fn layer(target: &mut GraphTarget<'_>, call: &Call<'_, Expr>, layer: &Layer)
     let Some(first) = call.operands.first() else {
         return Err("a layer needs an operand".into());
     };
-    let batch = target.batch();
+    let batch = target.rows();
     let known = |d: &saddlepoint_language::Dim| d.known().ok_or_else(|| "a size of this layer is not known".to_string());
     let one = match call.function {
         Function::Dense { features, bias } => {

@@ -7,9 +7,9 @@ use crate::rewrite::rewriter::{Rewriter, Rule};
 pub const RULES: &[Rule] = &[
     Rule {
         name: "stop-grad",
-        equation: "stop_grad(x) = x",
+        equation: "stop_grad(x) = x;  hold(x) = x",
         holds: "once differentiation is over, which is when these rules run",
-        roots: &[OpKind::StopGrad],
+        roots: &[OpKind::StopGrad, OpKind::Hold],
         apply: |_, _, args| Ok(Some(args[0])),
     },
     Rule {

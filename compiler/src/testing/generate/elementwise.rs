@@ -35,7 +35,7 @@ impl Generator {
 
     pub(super) fn unary(&mut self, kind: OpKind) -> Option<NodeId> {
         let x = match kind {
-            OpKind::Cast | OpKind::StopGrad => {
+            OpKind::Cast | OpKind::StopGrad | OpKind::Hold => {
                 let dtype = *self.rng.choose(&[DType::F32, DType::F32, DType::I32, DType::Bool])?;
                 self.pick(dtype)?
             }
@@ -48,6 +48,7 @@ impl Generator {
                 self.add(Op::Cast(to), &[x])
             }
             OpKind::StopGrad => self.add(Op::StopGrad, &[x]),
+            OpKind::Hold => self.add(Op::Hold, &[x]),
             OpKind::Floor => self.add(Op::Floor, &[x]),
             OpKind::Sign => self.add(Op::Sign, &[x]),
             OpKind::Neg => self.add(Op::Neg, &[x]),

@@ -122,7 +122,7 @@ impl Generator {
                 Some(if kind == Input { self.input(&ty) } else { self.state(&ty) }?)
             }
             Const | Iota | Rng => self.constant(kind),
-            Cast | StopGrad | Floor | Sign | Neg | Exp | Log | Sqrt | Sin | Tanh | Softplus => self.unary(kind),
+            Cast | StopGrad | Hold | Floor | Sign | Neg | Exp | Log | Sqrt | Sin | Tanh | Softplus => self.unary(kind),
             Add | Mul | Div | Max | Lt | Eq => self.binary(kind),
             Select => self.selection(),
             Reshape | Transpose | Reverse | Broadcast | Slice | Pad | Concat => self.movement(kind),
