@@ -10,4 +10,17 @@ mod support;
 mod harness;
 
 mod s05_gan;
+mod s20_f_gan;
 mod s23_wgan_gp;
+mod s27_infogan;
+mod s28_vae_gan;
+mod s29_vae_gan_three_classes;
+mod s30_bigan;
+mod s31_triple_gan;
+mod s32_dann;
+mod s33_speaker_invariant;
+mod s34_inversion;
+mod s35_inversion_encoder;
+mod s36_inversion_hybrid;
+mod s37_attribute;
+mod s38_constrained_edit;
