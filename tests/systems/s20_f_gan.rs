@@ -127,10 +127,7 @@ macro_rules! check {
     };
 }
 
-check!(
-    kullback_leibler,
-    Row { f: |u| u * u.ln(), conjugate: |t| (t - 1.0).exp(), activation: |v| v, threshold: 1.0 }
-);
+check!(kullback_leibler, Row { f: |u| u * u.ln(), conjugate: |t| (t - 1.0).exp(), activation: |v| v, threshold: 1.0 });
 check!(
     reverse_kullback_leibler,
     Row { f: |u| -u.ln(), conjugate: |t| -1.0 - (-t).ln(), activation: |v| -(-v).exp(), threshold: -1.0 }
@@ -155,12 +152,7 @@ check!(
 );
 check!(
     hellinger,
-    Row {
-        f: |u| (u.sqrt() - 1.0).powi(2),
-        conjugate: |t| t / (1.0 - t),
-        activation: |v| 1.0 - (-v).exp(),
-        threshold: 0.0,
-    }
+    Row { f: |u| (u.sqrt() - 1.0).powi(2), conjugate: |t| t / (1.0 - t), activation: |v| 1.0 - (-v).exp(), threshold: 0.0 }
 );
 check!(
     jeffrey,

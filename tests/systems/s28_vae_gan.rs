@@ -118,7 +118,8 @@ fn stepped(change: impl Fn(&mut VaeGan)) -> [Vec<Tensor>; 3] {
     change(&mut model);
     let x = Tensor::new([4, 1, 4, 4], (0..64).map(|i| (i as f32 * 0.7).sin()).collect()).expect("pictures");
     model.step(&[VaeGanBatch { x }]).expect("a step");
-    let weights = |names: &[&str]| names.iter().map(|n| model.parameter(&format!("{n}.weight")).expect("a weight")).collect();
+    let weights =
+        |names: &[&str]| names.iter().map(|n| model.parameter(&format!("{n}.weight")).expect("a weight")).collect();
     [
         weights(&["D.conv_0", "D.conv_1", "D.dense_0", "D.dense_1"]),
         weights(&["Dec.dense_0", "Dec.conv_transpose_0"]),

@@ -74,9 +74,7 @@ fn real_reconstructed_generated() {
         let rec = reconstruction(t);
         far(t, &rec) + surprise(t, &rec, 0) + surprise(t, &generated(t), 0)
     });
-    system.loss("D", |t| {
-        surprise(t, &t.data("x"), 0) + surprise(t, &reconstruction(t), 1) + surprise(t, &generated(t), 2)
-    });
+    system.loss("D", |t| surprise(t, &t.data("x"), 0) + surprise(t, &reconstruction(t), 1) + surprise(t, &generated(t), 2));
     system.metric("taken_for_real", |t| logits(t, &generated(t)).argmax().equals(&Array::scalar(0.0)).mean());
     system.output("sample", 0, generated);
     system.output("verdict", 0, |t| logits(t, &t.argument("x")).softmax());

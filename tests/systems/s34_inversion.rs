@@ -59,10 +59,10 @@ pub fn generator(t: &Point<'_>, z: &Array) -> Array {
     t.conv_transpose("G.conv_transpose_0", &h, 2, 1).tanh()
 }
 
-/// The critic's features, also where they begin an encoder.
-pub fn trunk(t: &Point<'_>, x: &Array) -> Array {
-    let h = t.conv("Trunk.conv_0", x, 2, 1).leaky_relu(0.2);
-    t.dense("Trunk.dense_0", &h.flatten()).tanh()
+/// The critic's features, by the name of the trunk: it also begins an encoder.
+pub fn trunk(t: &Point<'_>, net: &str, x: &Array) -> Array {
+    let h = t.conv(&format!("{net}.conv_0"), x, 2, 1).leaky_relu(0.2);
+    t.dense(&format!("{net}.dense_0"), &h.flatten()).tanh()
 }
 
 /// Codes that look random and are the same everywhere.

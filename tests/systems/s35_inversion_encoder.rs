@@ -22,7 +22,7 @@ gan! {
 }
 
 pub fn encoder(t: &Point<'_>, x: &Array) -> Array {
-    t.dense("Enc.dense_0", &trunk(t, x))
+    t.dense("Enc.dense_0", &trunk(t, "Trunk", x))
 }
 
 /// The pictures that it learns on: what the generator makes.
@@ -52,7 +52,7 @@ fn an_autoencoder_whose_decoder_is_frozen() {
         (generator(t, &encoder(t, &x)) - x).square().sum_each().mean()
     });
     system.output("encode", 0, |t| encoder(t, &t.argument("x")));
-    system.output("features", 0, |t| trunk(t, &t.argument("x")));
+    system.output("features", 0, |t| trunk(t, "Trunk", &t.argument("x")));
     system.output("error", 0, |t| {
         let x = t.argument("x");
         (generator(t, &encoder(t, &x)) - x).square().mean_each()

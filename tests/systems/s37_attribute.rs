@@ -26,9 +26,20 @@ fn encoder(t: &Point<'_>, x: &Array) -> Array {
     t.dense("Enc.dense_1", &t.dense("Enc.dense_0", &x.flatten()).tanh())
 }
 
-/// The attribute: brighter than not.
+/// The attribute: more light than dark.
 fn bright(x: &Tensor) -> Vec<bool> {
     (0..x.rows()).map(|i| x.row(i).iter().sum::<f32>() > 0.0).collect()
+}
+
+/// Pictures that clearly have the attribute or clearly have it not, as examples of one are: the ends of a larger set.
+fn examples(toy: &mut Toy) -> Tensor {
+    let all = toy.render(&codes(2 * PICTURES, 0.3)).expect("pictures");
+    let light = |i: &usize| all.row(*i).iter().sum::<f32>();
+    let mut order: Vec<usize> = (0..2 * PICTURES).collect();
+    order.sort_by(|a, b| light(a).total_cmp(&light(b)));
+    order.drain(PICTURES / 2..PICTURES / 2 + PICTURES);
+    let values = order.iter().flat_map(|i| all.row(*i).to_vec()).collect();
+    Tensor::new([PICTURES, 1, 4, 4], values).expect("pictures")
 }
 
 fn build(toy: &Toy) -> Attribute {
@@ -59,7 +70,7 @@ fn an_encoder_and_an_edit() {
 #[test]
 fn the_difference_of_means_turns_the_attribute_over() {
     let mut toy = trained();
-    let x = toy.render(&codes(PICTURES, 0.3)).expect("pictures");
+    let x = examples(&mut toy);
     let has = bright(&x);
     let mut model = build(&toy);
     model.fit(&x, Fit::steps(200).quiet()).expect("a fit");
