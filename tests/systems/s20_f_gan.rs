@@ -1,6 +1,7 @@
-//! 20. f-GAN (Nowozin, Cseke and Tomioka 2016): every divergence of the table, from f alone. V ends in the activation g that
-//! keeps its values where f* is finite; single-step training moves both players from one evaluation; alternating training may
-//! give G the value E g(V(G(z))) instead.
+//! 20. f-GAN (Nowozin, Cseke and Tomioka 2016): every divergence of the table, from f alone.
+//!
+//! V ends in the activation g that keeps its values where f* is finite; single-step training moves both players from one
+//! evaluation; alternating training may give G the value E g(V(G(z))) instead.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;

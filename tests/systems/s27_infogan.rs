@@ -1,4 +1,5 @@
-//! 27. InfoGAN (Chen et al. 2016): the generator's input has codes that Q reads off its pictures, a class and two continuous ones.
+//! 27. InfoGAN (Chen et al. 2016): the generator's input has codes that Q reads off its pictures, a class and two numbers.
+//!
 //! Q is a head on the discriminator's trunk; what it knows of the codes, E ln Q(c|x) + H(c), is raised by a player of its own
 //! that moves generator and trunk too.
 

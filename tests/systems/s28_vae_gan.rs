@@ -1,5 +1,6 @@
-//! 28. VAE-GAN (Larsen et al. 2016, algorithm 1): the distance of a reconstruction is taken in a layer of the discriminator. One
-//! evaluation, three updates: the adversary never reaches the encoder, the reconstruction never reaches the discriminator.
+//! 28. VAE-GAN (Larsen et al. 2016, algorithm 1): the distance of a reconstruction is taken in a layer of the discriminator.
+//!
+//! One evaluation, three updates: the adversary never reaches the encoder, the reconstruction never reaches the discriminator.
 
 use crate::harness::{Array, Point, System, kl_normal};
 use saddlepoint::prelude::*;
@@ -129,13 +130,14 @@ fn stepped(change: impl Fn(&mut VaeGan)) -> [Vec<Tensor>; 3] {
 
 #[test]
 fn the_adversary_never_reaches_the_encoder() {
-    let [_, dec, enc] = stepped(|_| ());
-    // Another score from the same layer below it: only the adversary's verdicts change.
-    let [_, other_dec, other_enc] = stepped(|model| {
-        let weight = model.parameter("D.dense_1.weight").expect("a parameter");
-        let other = weight.as_slice().iter().map(|w| 0.3 - w).collect();
-        model.set_parameter("D.dense_1.weight", &Tensor::new([1, 5], other).expect("a weight")).expect("set");
-    });
+    // Two scores from the same layer, far apart: only the adversary's verdicts change.
+    let scored = |by: f32| {
+        stepped(|model| {
+            let weight = Tensor::new([1, 5], vec![by; 5]).expect("a weight");
+            model.set_parameter("D.dense_1.weight", &weight).expect("set");
+        })
+    };
+    let ([_, dec, enc], [_, other_dec, other_enc]) = (scored(30.0), scored(-30.0));
     assert_eq!(enc, other_enc);
     assert_ne!(dec, other_dec);
 }

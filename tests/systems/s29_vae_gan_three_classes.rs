@@ -1,5 +1,6 @@
-//! 29. VAE-GAN whose discriminator tells three classes apart: real, reconstructed, generated (Lee's course on generative
-//! adversarial networks, 2018). The decoder wants both of its kinds taken for real.
+//! 29. VAE-GAN with a discriminator of three classes (Lee's course on generative adversarial networks, 2018).
+//!
+//! It tells real, reconstructed and generated apart; the decoder wants both of its kinds taken for real.
 
 use crate::harness::{Array, Point, System, kl_normal};
 use saddlepoint::prelude::*;

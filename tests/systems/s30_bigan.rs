@@ -1,6 +1,7 @@
-//! 30. BiGAN and ALI (Donahue et al. 2017; Dumoulin et al. 2017): D judges pairs of picture and code, the encoder's against the
-//! generator's. One player moves encoder and generator, on the discriminator's value with its sign or its labels flipped;
-//! they meet in D alone.
+//! 30. BiGAN and ALI (Donahue et al. 2017; Dumoulin et al. 2017): an encoder and a generator, each other's inverse.
+//!
+//! D judges pairs of picture and code, the encoder's against the generator's. One player moves encoder and generator, on the
+//! discriminator's value with its sign or its labels flipped; they meet in D alone.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;

@@ -1,6 +1,7 @@
-//! 31. Triple-GAN (Li et al. 2017): classifier and generator both make pairs of picture and label. A label is discrete, so the
-//! classifier's adversarial part is summed over all labels, weighted with its probabilities p_C(y|x); generated pairs teach it
-//! only from a later step on, by the schedule of alpha.
+//! 31. Triple-GAN (Li et al. 2017): classifier and generator both make pairs of picture and label.
+//!
+//! A label is discrete, so the classifier's adversarial part is summed over all labels, weighted with its probabilities
+//! p_C(y|x); generated pairs teach it only from a later step on, by the schedule of alpha.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;
@@ -47,7 +48,7 @@ fn made(t: &Point<'_>) -> (Array, Array) {
 /// D(x, y).
 fn judged(t: &Point<'_>, x: &Array, y: &Array) -> Array {
     let h = t.dense("D.dense_0", &Array::concat(&[x, &y.one_hot(3)], 1)).leaky_relu(0.2);
-    t.dense("D.dense_2", &t.dense("D.dense_1", &h).leaky_relu(0.2)).flatten().reshape(&[x.shape()[0]])
+    t.dense("D.dense_2", &t.dense("D.dense_1", &h).leaky_relu(0.2)).reshape(&[x.shape()[0]])
 }
 
 fn classifier(t: &Point<'_>, x: &Array) -> Array {

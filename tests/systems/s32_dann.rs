@@ -1,4 +1,5 @@
-//! 32. Domain-adversarial training (Ganin et al. 2016): features that a label predictor can use and a domain classifier cannot.
+//! 32. Domain-adversarial training (Ganin et al. 2016): features for a label predictor that a domain classifier cannot use.
+//!
 //! One joint step for three players, the adversary's weight on a schedule; or one player behind a gradient reversal, which must
 //! come to the same gradients.
 

@@ -1,6 +1,8 @@
-//! 33. Speech features without the speaker (after Lee's course and Chen et al. 2018, "Phonetic-and-semantic embedding of spoken
-//! words"): one encoder for what is said, one for who says it. The adversary is Siamese: it sees two phonetic codes and says
-//! whether one speaker or two spoke; the phonetic encoder has it say "one" of all pairs.
+//! 33. Speech features without the speaker (Lee's course, 2018; after Chen et al. 2018).
+//!
+//! One encoder for what is said, one for who says it ("Phonetic-and-semantic embedding of spoken words"). The adversary is
+//! Siamese: it sees two phonetic codes and says whether one speaker or two spoke; the phonetic encoder has it
+//! say "one" of all pairs.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;
@@ -11,7 +13,7 @@ gan! {
         data same { a: [3, 4], b: [3, 4] }
         data other { a: [3, 4], b: [3, 4] }
         hyper fool: f32 = 0.5;
-        hyper margin: f32 = 1.0;
+        hyper margin: f32 = 0.5;
         fn encode(x, n) { x.gru(4)[2].dense(n) }
         net Phones(x: [3, 4]) -> [3] { encode(x, 3) }
         net Voice(x: [3, 4]) -> [2] { encode(x, 2) }
@@ -19,14 +21,14 @@ gan! {
         net Twin(p: [3]) -> [5] { p.dense(5).tanh() }
         net Verdict(h: [5]) -> [1] { h.dense(4).leaky_relu(0.2).dense(1) }
         fn judged(a, b) { Verdict(abs(Twin(Phones(a)) - Twin(Phones(b)))) }
-        fn distance(a, b) { (Voice(a) - Voice(b)).norm() }
+        fn apart(a, b) { square(Voice(a) - Voice(b)).sum() }
         fn again(x) { E[square(Dec(Phones(x), Voice(x)) - x).sum()] }
         let one = judged(same.a, same.b);
         let two = judged(other.a, other.b);
         let rec = again(same.a) + again(same.b) + again(other.a) + again(other.b);
         player D updates (Twin, Verdict) minimizes { E[softplus(-one)] + E[softplus(two)] }
         player Coders updates (Phones, Voice, Dec) minimizes {
-            rec + E[square(distance(same.a, same.b))] + E[square(relu(margin - distance(other.a, other.b)))]
+            rec + E[apart(same.a, same.b)] + E[relu(margin - apart(other.a, other.b))]
                 + fool * (E[softplus(-one)] + E[softplus(-two)])
         }
         train { D, Coders: adam(1e-3, beta1 = 0.5); }
@@ -54,9 +56,10 @@ fn scores(t: &Point<'_>, group: &str) -> Array {
     judged(t, &a, &b)
 }
 
-fn distance(t: &Point<'_>, group: &str) -> Array {
+/// How far the voices of a pair lie apart.
+fn apart(t: &Point<'_>, group: &str) -> Array {
     let [a, b] = pair(t, group);
-    (encode(t, "Voice", &a) - encode(t, "Voice", &b)).norm_each()
+    (encode(t, "Voice", &a) - encode(t, "Voice", &b)).square().sum_each()
 }
 
 fn reconstruction(t: &Point<'_>, x: &Array) -> f64 {
@@ -72,8 +75,9 @@ fn a_siamese_adversary_on_pairs_of_codes() {
     system.loss("Coders", |t| {
         let all = [pair(t, "same"), pair(t, "other")].concat();
         let rec: f64 = all.iter().map(|x| reconstruction(t, x)).sum();
-        let near = distance(t, "same").square().mean();
-        let far = (t.hyper("margin") - distance(t, "other")).relu().square().mean();
+        let near = apart(t, "same").mean();
+        let far = (t.hyper("margin") - apart(t, "other")).relu().mean();
+        assert!(far > 0.0, "no pair within the margin: nothing of it is compared");
         let fooled = (-scores(t, "same")).softplus().mean() + (-scores(t, "other")).softplus().mean();
         rec + near + far + t.hyper("fool") * fooled
     });

@@ -1,7 +1,7 @@
-//! 34. Inversion of a generator by optimisation (Zhu et al. 2016, iGAN): the code of a picture is what a frozen generator makes
-//! the picture of, found by descending on the code, one for each sample. From several starts, of which the best counts.
+//! 34. Inversion of a generator by optimisation (Zhu et al. 2016, iGAN): which code makes this picture?
 //!
-//! The small generator and discriminator here serve 35 to 38 too.
+//! One code for each sample, found by descending on the code behind a frozen generator, from several starts of which the best
+//! counts. The small generator and discriminator here serve 35 to 38 too.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;

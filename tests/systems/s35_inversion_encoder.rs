@@ -1,5 +1,6 @@
-//! 35. Inversion of a generator by an encoder (Zhu et al. 2016): autoencoding with a decoder that is given and frozen. The encoder
-//! starts as the trunk of the discriminator that the generator was trained against.
+//! 35. Inversion of a generator by an encoder (Zhu et al. 2016): autoencoding with a decoder that is given and frozen.
+//!
+//! The encoder starts as the trunk of the discriminator that the generator was trained against.
 
 use crate::harness::{Array, Point, System};
 use crate::s34_inversion::{Toy, ToyNet, codes, generator, trained, trunk};

@@ -1,5 +1,6 @@
-//! 36. The hybrid of both inversions (Zhu et al. 2016): the search for a picture's code starts where the encoder puts it. The
-//! initial value of a sample's row is an expression over that sample.
+//! 36. The hybrid of both inversions (Zhu et al. 2016): the search for a picture's code starts where the encoder puts it.
+//!
+//! The initial value of a sample's row is an expression over that sample.
 
 use crate::harness::System;
 use crate::s34_inversion::{Invert, generator, trained};

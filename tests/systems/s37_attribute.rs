@@ -1,6 +1,7 @@
-//! 37. Attribute vectors (Radford et al. 2016; Larsen et al. 2016): what an attribute is among codes is the mean of the codes
-//! that have it less the mean of those that have it not. Codes are an output, the means the host's arithmetic, the edit an
-//! output again.
+//! 37. Attribute vectors (Radford et al. 2016; Larsen et al. 2016): what an attribute is among codes.
+//!
+//! It is the mean of the codes that have it less the mean of those that have it not. Codes are an output, the means the host's
+//! arithmetic, the edit an output again.
 
 use crate::harness::{Array, Point, System};
 use crate::s34_inversion::{Toy, codes, generator, trained};

@@ -1,5 +1,7 @@
-//! 38. Editing under a constraint (Zhu et al. 2016; Brock et al. 2017): the code of a picture is moved until the picture has what
-//! the user painted, near the code it came from and where the discriminator finds it real. Generator and discriminator are frozen.
+//! 38. Editing under a constraint (Zhu et al. 2016; Brock et al. 2017): a picture is to have what the user painted.
+//!
+//! Its code is moved until it has, near the code it came from and where the discriminator finds the picture real. Generator and
+//! discriminator are frozen.
 
 use crate::harness::{Array, Point, System};
 use crate::s34_inversion::{codes, generator, trained, trunk};
