@@ -9,7 +9,11 @@ mod support;
 
 mod harness;
 
+mod s01_vae;
+mod s02_cvae;
+mod s03_generator;
 mod s05_gan;
+mod s06_nonsaturating;
 mod s16_cycle_gan;
 mod s19_voice_conversion;
 mod s20_f_gan;

@@ -319,6 +319,18 @@ impl Array {
         };
         Array::op(Op::Conv(dims), &[self, kernel])
     }
+
+    /// Means of blocks of k by k places of `[batch, c, h, w]`, without rest.
+    pub fn avg_pool(&self, k: usize) -> Array {
+        let [batch, c, h, w] = [0, 1, 2, 3].map(|axis| self.shape[axis]);
+        self.reshape(&[batch, c, h / k, k, w / k, k]).mean_over(&[3, 5])
+    }
+
+    /// Every place of `[batch, c, h, w]` as a block of k by k.
+    pub fn upsample(&self, k: usize) -> Array {
+        let [batch, c, h, w] = [0, 1, 2, 3].map(|axis| self.shape[axis]);
+        self.reshape(&[batch, c, h, 1, w, 1]).repeated(&[batch, c, h, k, w, k]).reshape(&[batch, c, h * k, w * k])
+    }
 }
 
 /// The shape to which two shapes combine.

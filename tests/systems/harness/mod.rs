@@ -9,6 +9,7 @@
 //! they are used first. A [`Point`] draws in the same order, so that both see the same numbers.
 
 pub mod array;
+pub mod host;
 mod layers;
 
 pub use array::{Array, slope};
