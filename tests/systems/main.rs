@@ -12,6 +12,7 @@ mod harness;
 mod s01_vae;
 mod s02_cvae;
 mod s03_generator;
+mod s04_energy;
 mod s05_gan;
 mod s06_nonsaturating;
 mod s16_cycle_gan;
