@@ -16,6 +16,7 @@ mod s04_energy;
 mod s05_gan;
 mod s06_nonsaturating;
 mod s09_stackgan;
+mod s11_patchgan;
 mod s16_cycle_gan;
 mod s19_voice_conversion;
 mod s20_f_gan;
