@@ -15,6 +15,7 @@ mod s03_generator;
 mod s04_energy;
 mod s05_gan;
 mod s06_nonsaturating;
+mod s07_cgan;
 mod s09_stackgan;
 mod s11_patchgan;
 mod s16_cycle_gan;
