@@ -16,6 +16,7 @@ mod s04_energy;
 mod s05_gan;
 mod s06_nonsaturating;
 mod s07_cgan;
+mod s08_text2image;
 mod s09_stackgan;
 mod s11_patchgan;
 mod s16_cycle_gan;

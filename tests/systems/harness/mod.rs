@@ -100,8 +100,39 @@ impl System {
         self.plain.resolved.players.iter().find(|p| p.name == name).expect("a player of this name")
     }
 
+    /// Compares all gradients of a player with those of an independent calculation: for objectives whose gradient is not the
+    /// derivative of their value (`stop`, `reverse`). The calculation gets the point with a parameter moved, and the point as
+    /// it is for what is held constant; each counts its own draws.
+    pub fn gradients(&self, player: &str, independent: impl Fn(&Point<'_>, &Point<'_>) -> f64) {
+        let graph = &self.plain.turn(player).graph;
+        let updates = &self.player(player).updates;
+        for slot in &graph.states {
+            let moved = match self.plain.programs.states[&slot.name].kind {
+                Kind::Parameter { net } => updates.contains(&Updated::Net(net)),
+                Kind::Latent { latent } => updates.contains(&Updated::Latent(latent)),
+                _ => false,
+            };
+            if moved {
+                let at = |value: &Array| {
+                    let mut there = Point::new(&self.plain, graph, 5);
+                    there.point.set(graph, &slot.name, value.values());
+                    independent(&there, &Point::new(&self.plain, graph, 5))
+                };
+                let wanted = slope(&Point::new(&self.plain, graph, 5).parameter(&slot.name), at);
+                let found = self.gradient(player, &slot.name);
+                assert_close(&format!("gradient of {player} by {}", slot.name), found.values(), wanted.values(), TOLERANCE);
+            }
+        }
+    }
+
     /// Everything that can be checked without knowing the system.
     pub fn audit(self) {
+        self.audit_but(&[]);
+    }
+
+    /// Audits without comparing gradients of these players with differences of their values: for those in whose objectives
+    /// something is held constant, of which [`System::gradients`] has the gradients.
+    pub fn audit_but(self, diverted: &[&str]) {
         for player in &self.plain.resolved.players {
             let known = self.compared.borrow().contains(&player.name);
             assert!(known, "the objective of {} was compared with nothing", player.name);
@@ -109,7 +140,9 @@ impl System {
         self.only_its_own_moves();
         for turn in &self.plain.programs.turns {
             for player in &turn.players {
-                compare_turn(&self.plain, turn, *player, 4);
+                if !diverted.contains(&self.plain.resolved.players[*player].name.as_str()) {
+                    compare_turn(&self.plain, turn, *player, 4);
+                }
             }
         }
         self.machine_agrees();
