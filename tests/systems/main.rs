@@ -18,6 +18,7 @@ mod s06_nonsaturating;
 mod s07_cgan;
 mod s08_text2image;
 mod s09_stackgan;
+mod s10_pix2pix;
 mod s11_patchgan;
 mod s16_cycle_gan;
 mod s19_voice_conversion;
