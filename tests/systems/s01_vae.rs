@@ -1,5 +1,7 @@
-//! 1. Variational autoencoder (Kingma and Welling 2014), scored by the importance weights of Burda et al. 2016: the gradient passes
-//! through a draw, z = μ + e^{s/2}·ε with s the log variance, and a closed Kullback-Leibler term holds the codes at N(0, I).
+//! 1. Variational autoencoder (Kingma and Welling 2014), scored by importance weights (Burda et al. 2016).
+//!
+//! The gradient passes through a draw, z = μ + e^{s/2}·ε with s the log variance, and a closed Kullback-Leibler term holds the
+//! codes at N(0, I).
 
 use crate::harness::host::{array, learnt_dense, tensor};
 use crate::harness::{Array, Point, System, normal_log_prob};

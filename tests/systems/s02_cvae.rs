@@ -1,5 +1,7 @@
-//! 2. Conditional variational autoencoder with a learnt mean for each class (Su 2018): the codes of class y are held at N(m_y, I)
-//! by ½Σ(eˢ + (μ − m_y)² − 1 − s), and m_y moves with the nets. Neither net sees the class: the mean is all that conditions.
+//! 2. Conditional variational autoencoder with a learnt mean for each class (Su 2018).
+//!
+//! The codes of class y are held at N(m_y, I) by ½Σ(eˢ + (μ − m_y)² − 1 − s), and m_y moves with the nets. Neither net sees the
+//! class: the mean is all that conditions.
 
 use super::s01_vae::{bernoulli_loss, divergence_by_quadrature};
 use crate::harness::host::array;

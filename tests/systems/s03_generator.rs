@@ -1,6 +1,7 @@
-//! 3. A generator without a discriminator: regression from codes to pictures. The codes come from the encoder of an autoencoder
-//! (Hinton and Salakhutdinov 2006), or are free: one for each sample, learnt together with the generator (generative latent
-//! optimisation, Bojanowski et al. 2018). The variational autoencoder as remedy is system 1.
+//! 3. A generator without a discriminator (Hinton and Salakhutdinov 2006; Bojanowski et al. 2018).
+//!
+//! Regression from codes to pictures. The codes come from the encoder of an autoencoder, or are free: one for each sample, learnt
+//! together with the generator (generative latent optimisation). The variational autoencoder as remedy is system 1.
 
 use crate::harness::host::{array, learnt};
 use crate::harness::{Array, Point, System};

@@ -1,6 +1,8 @@
-//! 4. A discriminator without a generator: an energy model, learnt as in structured learning (LeCun et al. 2006; Du and Mordatch
-//! 2019). Its negatives are where it is highest: x̃ = argmax D by enumeration, or by ascending D on its input with noise, from
-//! noise and from a buffer of earlier negatives. The host keeps the buffer; a penalty on D² holds the scale.
+//! 4. A discriminator without a generator: an energy model (LeCun et al. 2006; Du and Mordatch 2019).
+//!
+//! It is learnt as in structured learning: its negatives are where it is highest, x̃ = argmax D by enumeration, or by ascending D on
+//! its input with noise, from noise and from a buffer of earlier negatives. The host keeps the buffer; a penalty on D² holds the
+//! scale.
 
 use crate::harness::host::{array, tensor};
 use crate::harness::{Array, Point, System, slope};

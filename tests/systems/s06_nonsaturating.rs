@@ -1,5 +1,6 @@
-//! 6. GAN with the non-saturating generator (Goodfellow et al. 2014, section 3): k steps of D, then one of G, which maximises
-//! ln D(G(z)) so that its gradient does not vanish while D rejects everything.
+//! 6. GAN with the non-saturating generator (Goodfellow et al. 2014, section 3).
+//!
+//! k steps of D, then one of G, which maximises ln D(G(z)) so that its gradient does not vanish while D rejects everything.
 
 use super::s05_gan::{Gan, GanBatch};
 use crate::harness::host::{learnt, tensor};

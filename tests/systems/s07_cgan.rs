@@ -1,5 +1,6 @@
-//! 7. Conditional GAN that is taught with mismatched pairs (Mirza and Osindero 2014; Reed et al. 2016). Design A: one score on
-//! condition and picture. Design B: one trunk, a head for realism and a head for the match.
+//! 7. Conditional GAN that is taught with mismatched pairs (Mirza and Osindero 2014; Reed et al. 2016).
+//!
+//! Design A: one score on condition and picture. Design B: one trunk, a head for realism and a head for the match.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;

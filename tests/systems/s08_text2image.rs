@@ -1,5 +1,7 @@
-//! 8. Pictures from captions (Reed et al. 2016, GAN-CLS): a text encoder that is trained, pairs with a wrong caption, and as a
-//! baseline a regression without noise, which can only draw the mean of all pictures of a caption.
+//! 8. Pictures from captions (Reed et al. 2016, GAN-CLS).
+//!
+//! A text encoder that is trained, pairs with a wrong caption, and as a baseline a regression without noise, which can only draw the
+//! mean of all pictures of a caption.
 
 use crate::harness::host::{array, learnt};
 use crate::harness::{Array, Point, System};

@@ -1,6 +1,7 @@
-//! 9. StackGAN (Zhang et al. 2017): a first generator draws small pictures, a second one refines them. Stage one is trained
-//! alone, then both together, or the second on a frozen first; and codes of conditions are drawn from N(μ(c), σ(c)), held near
-//! N(0, I) (conditioning augmentation).
+//! 9. StackGAN (Zhang et al. 2017).
+//!
+//! A first generator draws small pictures, a second one refines them. Stage one is trained alone, then both together, or the second
+//! on a frozen first; and codes of conditions are drawn from N(μ(c), σ(c)), held near N(0, I) (conditioning augmentation).
 
 use crate::harness::host::learnt;
 use crate::harness::{Array, Point, System, kl_normal};

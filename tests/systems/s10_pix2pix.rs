@@ -1,5 +1,7 @@
-//! 10. pix2pix (Isola et al. 2017): a U-Net whose decoder sees the encoder's features of every level, dropout that stays on as
-//! the only noise, D on pairs with its loss halved, and 100 times the absolute difference.
+//! 10. pix2pix (Isola et al. 2017).
+//!
+//! A U-Net whose decoder sees the encoder's features of every level, dropout that stays on as the only noise, D on pairs with its
+//! loss halved, and 100 times the absolute difference.
 
 use crate::harness::host::array;
 use crate::harness::{Array, Point, System};

@@ -1,5 +1,7 @@
-//! 11. PatchGAN (Isola et al. 2017): D is fully convolutional, each number of its map judges the patch that it sees, and the
-//! losses of the patches are averaged. The patch is known from kernels and strides.
+//! 11. PatchGAN (Isola et al. 2017).
+//!
+//! D is fully convolutional, each number of its map judges the patch that it sees, and the losses of the patches are averaged. The
+//! patch is known from kernels and strides.
 
 use crate::harness::host::array;
 use crate::harness::{Array, Point, System};
