@@ -10,4 +10,8 @@ mod support;
 mod harness;
 
 mod s05_gan;
+mod s12_segan;
+mod s13_video;
+mod s14_direct_transfer;
+mod s15_embedding_consistency;
 mod s23_wgan_gp;

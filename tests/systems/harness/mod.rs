@@ -11,7 +11,7 @@
 pub mod array;
 mod layers;
 
-pub use array::{Array, slope};
+pub use array::{Array, slope, waves};
 pub use layers::{instance_norm, kl_normal, normal_log_prob};
 
 use crate::support::difference::compare_turn;
@@ -148,7 +148,6 @@ impl System {
                     },
                     Kind::Latent { latent } => moves(Updated::Latent(*latent)),
                     Kind::Optimiser { player } => turn.players.contains(player),
-                    _ => true,
                 };
                 let who = players.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
                 assert!(allowed || !written.contains(name.as_str()), "a turn of {who} writes {name}");
