@@ -1,6 +1,7 @@
-//! 12. SEGAN, speech enhancement (Pascual, Bonafonte and Serrà 2017): a U-Net of strided one-dimensional convolutions with skips
-//! and a noise tensor at its bottleneck, least-squares scores of (signal, noisy signal), and an L1 term whose weight is warmed up.
-//! The paper's virtual batch normalisation is an instance normalisation here, which needs no reference batch.
+//! System 12. SEGAN, speech enhancement (Pascual, Bonafonte and Serrà 2017): a U-Net of strided one-dimensional convolutions
+//! with skips and a noise tensor at its bottleneck, least-squares scores of (signal, noisy signal), and an L1 term whose
+//! weight is warmed up. The paper's virtual batch normalisation is an instance normalisation here, which needs no reference
+//! batch.
 
 use crate::harness::{Array, Point, System, instance_norm, waves};
 use saddlepoint::prelude::*;

@@ -1,6 +1,6 @@
-//! 13. Prediction of the next video frame (Mathieu, Couprie and LeCun 2016): the discriminator judges the past frames with the true
-//! or the predicted one laid behind them; L_p and the gradient difference loss, which compares the sizes of the steps between
-//! neighbouring pixels, keep the prediction near and sharp.
+//! System 13. Prediction of the next video frame (Mathieu, Couprie and LeCun 2016): the discriminator judges the past frames
+//! with the true or the predicted one laid behind them; L_p and the gradient difference loss, which compares the sizes of
+//! the steps between neighbouring pixels, keep the prediction near and sharp.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;
@@ -12,14 +12,19 @@ gan! {
         data clip { past: [3, 6, 6], next: [1, 6, 6] }
         hyper near: f32 = 0.8;
         hyper sharp: f32 = 1.2;
-        net G(past: [3, 6, 6]) -> [1, 6, 6] { past.conv(4, kernel = 3, pad = 1).relu().conv(1, kernel = 3, pad = 1).tanh() }
-        net D(frames: [4, 6, 6]) -> [1] { frames.conv(3, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2).flatten().dense(1) }
+        net G(past: [3, 6, 6]) -> [1, 6, 6] {
+            past.conv(4, kernel = 3, pad = 1).relu().conv(1, kernel = 3, pad = 1).tanh()
+        }
+        net D(frames: [4, 6, 6]) -> [1] {
+            frames.conv(3, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2).flatten().dense(1)
+        }
         fn difference(a, b, axis) { abs(abs(diff(a, axis)) - abs(diff(b, axis))).sum() }
         fn gdl(a, b) { difference(a, b, 1) + difference(a, b, 2) }
         let made = G(past);
         player D minimizes { E[softplus(-D(concat(past, next)))] + E[softplus(D(concat(past, made)))] }
         player G minimizes {
-            0.05 * E[softplus(-D(concat(past, made)))] + near * E[pow(abs(next - made), P).sum()] + sharp * E[gdl(next, made)]
+            0.05 * E[softplus(-D(concat(past, made)))]
+                + near * E[pow(abs(next - made), P).sum()] + sharp * E[gdl(next, made)]
         }
         train { D, G: sgd(0.02); }
         metric blur = E[gdl(next, made)];

@@ -1,6 +1,6 @@
-//! 14. Transfer between unpaired domains by an adversary alone: G maps pictures of X, D has seen pictures of Y only. That the
-//! content survives is left to G's shallowness, as the course has it; nothing in the objective asks for it. Data of both domains
-//! are groups of their own, shuffled apart.
+//! System 14. Transfer between unpaired domains by an adversary alone: G maps pictures of X, D has seen pictures of Y only.
+//! That the content survives is left to G's shallowness, as the course has it; nothing in the objective asks for it. Data of
+//! both domains are groups of their own, shuffled apart.
 
 use crate::harness::{Array, Point, System, waves};
 use saddlepoint::prelude::*;

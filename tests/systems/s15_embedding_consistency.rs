@@ -1,6 +1,6 @@
-//! 15. Transfer that keeps an embedding (Taigman, Polyak and Wolf 2017, the f-constancy of domain transfer networks): beside the
-//! adversary, φ of the picture and φ of its translation stay near. φ is the trunk of a classifier trained before on X, frozen with
-//! its statistics; the gradient passes through it to its input.
+//! System 15. Transfer that keeps an embedding (Taigman, Polyak and Wolf 2017, the f-constancy of domain transfer networks):
+//! beside the adversary, φ of the picture and φ of its translation stay near. φ is the trunk of a classifier trained before
+//! on X, frozen with its statistics; the gradient passes through it to its input.
 
 use crate::harness::{Array, Point, System, waves};
 use saddlepoint::prelude::*;
@@ -24,7 +24,9 @@ gan! {
         data y: [1, 4, 4];
         hyper lambda: f32 = 3.0;
         extern net Phi(x: [1, 4, 4]) -> [5] = crate::s15_embedding_consistency::Classifier::Phi;
-        net G(x: [1, 4, 4]) -> [1, 4, 4] { x.conv(4, kernel = 3, pad = 1).leaky_relu(0.2).conv(1, kernel = 3, pad = 1).tanh() }
+        net G(x: [1, 4, 4]) -> [1, 4, 4] {
+            x.conv(4, kernel = 3, pad = 1).leaky_relu(0.2).conv(1, kernel = 3, pad = 1).tanh()
+        }
         net D(y: [1, 4, 4]) -> [1] { y.conv(3, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2).flatten().dense(1) }
         let fake = G(x);
         let kept = E[square(Phi(x) - Phi(fake)).sum()];

@@ -1,6 +1,6 @@
-//! 17. StarGAN (Choi et al. 2018): one map for all domains, which reads its target as a class tiled onto the picture, and one
-//! critic with two heads: a gradient-penalised score of patches and the domain. Real pictures teach the domain head, fakes the map;
-//! the way back to the picture's own domain closes a cycle.
+//! System 17. StarGAN (Choi et al. 2018): one map for all domains, which reads its target as a class tiled onto the picture,
+//! and one critic with two heads: a gradient-penalised score of patches and the domain. Real pictures teach the domain head,
+//! fakes the map; the way back to the picture's own domain closes a cycle.
 
 use crate::harness::{Array, Point, System, instance_norm, slope};
 use saddlepoint::prelude::*;
@@ -24,7 +24,8 @@ gan! {
         let (score, class) = D(x);
         let (fake_score, fake_class) = D(fake);
         player D minimizes {
-            E[fake_score] - E[score] + 10.0 * E[square(grad(D(mid).0.mean(), mid).norm() - 1.0)] + E[cross_entropy(class, c0)]
+            E[fake_score] - E[score] + 10.0 * E[square(grad(D(mid).0.mean(), mid).norm() - 1.0)]
+                + E[cross_entropy(class, c0)]
         }
         player G minimizes { -E[fake_score] + E[cross_entropy(fake_class, c)] + 10.0 * E[abs(x - G(fake, c0))] }
         train { D: adam(1e-4, beta1 = 0.5), steps = 5; G: adam(1e-4, beta1 = 0.5); }

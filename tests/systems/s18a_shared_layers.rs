@@ -1,6 +1,6 @@
-//! 18a. A common space of two domains by shared layers (coupled GANs, Liu and Tuzel 2016; UNIT, Liu, Breuel and Kautz 2017):
-//! variational autoencoders of both domains whose last encoder layers and first decoder layers are one, with a discriminator a
-//! domain. The variant with a tag has one encoder and one decoder, which are told the domain by a class.
+//! System 18a. A common space of two domains by shared layers (coupled GANs, Liu and Tuzel 2016; UNIT, Liu, Breuel and Kautz
+//! 2017): variational autoencoders of both domains whose last encoder layers and first decoder layers are one, with a
+//! discriminator a domain. The variant with a tag has one encoder and one decoder, which are told the domain by a class.
 
 use crate::harness::{Array, Point, System, kl_normal, waves};
 use saddlepoint::prelude::*;

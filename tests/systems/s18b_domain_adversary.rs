@@ -1,6 +1,6 @@
-//! 18b. A common space by an adversary on the code (fader networks, Lample et al. 2017, and the shared latent spaces of UNIT):
-//! beside tied layers and a discriminator a domain, a discriminator on codes tells the domains apart. Encoders raise its loss, or
-//! want it to answer evenly. Turns: the code's discriminator, the pictures', then the coders.
+//! System 18b. A common space by an adversary on the code (fader networks, Lample et al. 2017, and the shared latent spaces
+//! of UNIT): beside tied layers and a discriminator a domain, a discriminator on codes tells the domains apart. Encoders
+//! raise its loss, or want it to answer evenly. Turns: the code's discriminator, the pictures', then the coders.
 
 use crate::harness::{Array, Point, System, kl_normal, waves};
 use saddlepoint::prelude::*;

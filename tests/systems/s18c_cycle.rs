@@ -1,5 +1,6 @@
-//! 18c. A common space by cycles (ComboGAN, Anoosheh et al. 2018): an encoder and a decoder a domain; a picture that is encoded
-//! here, decoded there, encoded there and decoded here comes back. Discriminators judge what comes from the other domain.
+//! System 18c. A common space by cycles (ComboGAN, Anoosheh et al. 2018): an encoder and a decoder a domain; a picture that
+//! is encoded here, decoded there, encoded there and decoded here comes back. Discriminators judge what comes from the other
+//! domain.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;

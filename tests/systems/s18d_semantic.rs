@@ -1,6 +1,6 @@
-//! 18d. A common space by semantic consistency (domain transfer networks, Taigman et al. 2017; XGAN, Royer et al. 2017): the code
-//! of a picture and the code of its translation are the same. Both sides of the distance are trained, so autoencoders keep codes
-//! from collapsing.
+//! System 18d. A common space by semantic consistency (domain transfer networks, Taigman et al. 2017; XGAN, Royer et al.
+//! 2017): the code of a picture and the code of its translation are the same. Both sides of the distance are trained, so
+//! autoencoders keep codes from collapsing.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;

@@ -1,5 +1,5 @@
-//! 21. Least-squares GAN (Mao et al. 2017): linear scores are drawn to a for fakes and b for real samples, and by the generator to
-//! c. With (−1, 1, 0) and the best discriminator the objective is Pearson's χ² between p + q and 2q.
+//! System 21. Least-squares GAN (Mao et al. 2017): linear scores are drawn to a for fakes and b for real samples, and by the
+//! generator to c. With (−1, 1, 0) and the best discriminator the objective is Pearson's χ² between p + q and 2q.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;

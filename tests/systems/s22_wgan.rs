@@ -1,5 +1,5 @@
-//! 22. Wasserstein GAN (Arjovsky, Chintala and Bottou 2017, algorithm 1): a critic whose weights are clipped after every update, and
-//! which makes five updates for one of the generator, both by RMSProp.
+//! System 22. Wasserstein GAN (Arjovsky, Chintala and Bottou 2017, algorithm 1): a critic whose weights are clipped after
+//! every update, and which makes five updates for one of the generator, both by RMSProp.
 
 use crate::harness::{Array, Point, System, waves};
 use saddlepoint::prelude::*;

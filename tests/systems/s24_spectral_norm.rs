@@ -1,6 +1,6 @@
-//! 24. Spectral normalisation (Miyato et al. 2018, algorithm 1) with the hinge loss: every weight of the discriminator is divided by
-//! an estimate of its largest singular value, from one power iteration a turn on vectors that persist. The gradient passes through
-//! the weight in the estimate, not through the vectors.
+//! System 24. Spectral normalisation (Miyato et al. 2018, algorithm 1) with the hinge loss: every weight of the
+//! discriminator is divided by an estimate of its largest singular value, from one power iteration a turn on vectors that
+//! persist. The gradient passes through the weight in the estimate, not through the vectors.
 
 use crate::harness::{Array, Point, System, waves};
 use saddlepoint::prelude::*;
@@ -10,7 +10,9 @@ gan! {
     pub model Spectral {
         data x: [1, 4, 4];
         noise z: normal([3]);
-        net G(z: [3]) -> [1, 4, 4] { z.dense(8).relu().reshape([2, 2, 2]).conv_transpose(1, kernel = 4, stride = 2, pad = 1).tanh() }
+        net G(z: [3]) -> [1, 4, 4] {
+            z.dense(8).relu().reshape([2, 2, 2]).conv_transpose(1, kernel = 4, stride = 2, pad = 1).tanh()
+        }
         #[spectral_norm]
         net D(x: [1, 4, 4]) -> [1] {
             x.conv(3, kernel = 4, stride = 2, pad = 1).leaky_relu(0.1).flatten().dense(4).leaky_relu(0.1).dense(1)
@@ -116,8 +118,8 @@ fn relative(model: &Spectral, layer: &str) -> f64 {
 fn the_estimate_comes_near_the_largest_singular_value_and_persists() {
     let mut model = Spectral::build(Config::new().batch(4).seed(8)).expect("it builds");
     let batch = SpectralBatch { x: waves(&[4, 1, 4, 4], 0.0) };
-    // Another weight under the old vectors: its singular values are 1, 0.8, 0.8 and 0.8, so one iteration takes the error down by
-    // a third at most, and a hundred of which each goes on from the last take it away.
+    // Another weight under the old vectors: its singular values are 1, 0.8, 0.8 and 0.8, so one iteration leaves most of the error,
+    // and sixty of which each goes on from the last take it away.
     let values = (0..48).map(|i| if i / 12 == i % 12 { if i == 0 { 1.0 } else { 0.8 } } else { 0.0 }).collect();
     model.set_parameter("D.dense_0.weight", &Tensor::new([4, 12], values).expect("a weight")).expect("of this shape");
     model.turn(SpectralPlayer::D, &batch).expect("a turn");

@@ -1,12 +1,13 @@
-//! 25. Energy-based GAN (Zhao, Mathieu and LeCun 2017): the discriminator is an autoencoder, its error the energy. It is trained on
-//! real samples first; then fakes are pushed up to a margin, without which their energy grows for ever. The pull-away term keeps the
-//! codes of fakes from pointing one way.
+//! System 25. Energy-based GAN (Zhao, Mathieu and LeCun 2017): the discriminator is an autoencoder, its error the energy. It
+//! is trained on real samples first; then fakes are pushed up to a margin, without which their energy grows for ever. The
+//! pull-away term keeps the codes of fakes from pointing one way.
 
 use crate::harness::{Array, Point, System, waves};
 use saddlepoint::prelude::*;
 
 gan! {
-    /// The ablation without margin is decided when the model is built. The autoencoder's result is linear: energies have no bound.
+    /// The ablation without margin is decided when the model is built. The autoencoder's result is linear: energies have no
+    /// bound.
     pub model Ebgan {
         const MARGIN: bool;
         data x: [6];

@@ -1,5 +1,6 @@
-//! 26. Loss-sensitive GAN (Qi 2017): a loss function L must be lower at a real sample than at the fake paired with it, by a margin
-//! that is their distance Δ: far fakes are pushed further than near ones, and pairs that keep their margin push no more.
+//! System 26. Loss-sensitive GAN (Qi 2017): a loss function L must be lower at a real sample than at the fake paired with
+//! it, by a margin that is their distance Δ: far fakes are pushed further than near ones, and pairs that keep their margin
+//! push no more.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;

@@ -1,5 +1,5 @@
-//! 39. Super-resolution (SRGAN, Ledig et al. 2017): a residual generator on the small picture, whose channels a pixel shuffle lays
-//! out as a picture of twice the size; the distance to the large picture plus a thousandth of the adversary.
+//! System 39. Super-resolution (SRGAN, Ledig et al. 2017): a residual generator on the small picture, whose channels a pixel
+//! shuffle lays out as a picture of twice the size; the distance to the large picture plus a thousandth of the adversary.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;

@@ -1,18 +1,20 @@
-//! 40. Completion (context encoders, Pathak et al. 2016): the generator sees the picture without its hole, through a bottleneck where
-//! a channel-wise fully connected layer carries every place to every place of its own channel; the distance counts in the hole
-//! only, with weight 0.999 beside 0.001 of the adversary, which judges the completed picture.
+//! System 40. Completion (context encoders, Pathak et al. 2016): the generator sees the picture without its hole, through a
+//! bottleneck where a channel-wise fully connected layer carries every place to every place of its own channel; the distance
+//! counts in the hole only, with weight 0.999 beside 0.001 of the adversary, which judges the completed picture.
 
 use crate::harness::{Array, Point, System, waves};
 use saddlepoint::prelude::*;
 
 gan! {
-    /// Holes of any form, one a sample. A convolution with a kernel of the whole plane and a group a channel is the channel-wise layer.
+    /// Holes of any form, one a sample. A convolution with a kernel of the whole plane and a group a channel is the channel-wise
+    /// layer.
     pub model Completion {
         data photo { x: [1, 8, 8], hole: [1, 8, 8] of class(2) }
         net G(seen: [1, 8, 8]) -> [1, 8, 8] {
             let h = seen.repeat([2, 3], |h, n| h.conv(n, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2));
             let h = h.conv(12, kernel = 2, groups = 3).reshape([3, 2, 2]).conv(3, kernel = 1).relu();
-            h.conv_transpose(2, kernel = 4, stride = 2, pad = 1).relu().conv_transpose(1, kernel = 4, stride = 2, pad = 1).tanh()
+            let h = h.conv_transpose(2, kernel = 4, stride = 2, pad = 1).relu();
+            h.conv_transpose(1, kernel = 4, stride = 2, pad = 1).tanh()
         }
         net D(x: [1, 8, 8]) -> [1] {
             x.repeat([2, 3], |h, n| h.conv(n, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)).flatten().dense(1)
