@@ -11,7 +11,7 @@
 pub mod array;
 mod layers;
 
-pub use array::{Array, slope};
+pub use array::{Array, slope, waves};
 pub use layers::{instance_norm, kl_normal, normal_log_prob};
 
 use crate::support::difference::compare_turn;
