@@ -11,3 +11,4 @@ mod harness;
 
 mod s05_gan;
 mod s23_wgan_gp;
+mod s41_seq2seq;
