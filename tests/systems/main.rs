@@ -12,3 +12,4 @@ mod harness;
 mod s05_gan;
 mod s23_wgan_gp;
 mod s41_seq2seq;
+mod s42_rl_chatbot;
