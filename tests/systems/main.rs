@@ -13,3 +13,4 @@ mod s05_gan;
 mod s23_wgan_gp;
 mod s41_seq2seq;
 mod s42_rl_chatbot;
+mod s43_tree_search;
