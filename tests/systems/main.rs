@@ -14,3 +14,4 @@ mod s23_wgan_gp;
 mod s41_seq2seq;
 mod s42_rl_chatbot;
 mod s43_tree_search;
+mod s44_seqgan;
