@@ -15,3 +15,4 @@ mod s41_seq2seq;
 mod s42_rl_chatbot;
 mod s43_tree_search;
 mod s44_seqgan;
+mod s46_word_wgan;
