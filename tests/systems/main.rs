@@ -16,3 +16,4 @@ mod s42_rl_chatbot;
 mod s43_tree_search;
 mod s44_seqgan;
 mod s46_word_wgan;
+mod s48_styles;
