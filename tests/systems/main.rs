@@ -17,3 +17,4 @@ mod s43_tree_search;
 mod s44_seqgan;
 mod s46_word_wgan;
 mod s48_styles;
+mod s49_summary;
