@@ -2,7 +2,7 @@
 //! generator climbs (σ(D(c, said)) − b)·∇ln p(said | c), with no gradient through D or the drawing of words, and D makes five
 //! steps for each of its own.
 
-use crate::harness::words::{all_sentences, classes, parameters};
+use crate::harness::words::{all_sentences, classes, largest_move, parameters};
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;
 
@@ -160,13 +160,28 @@ fn each_phase_moves_its_own_players() {
 }
 
 #[test]
+fn the_critic_makes_five_steps_to_one() {
+    let mut model = SeqGan::build(Config::new().batch(8).seed(2)).expect("it builds");
+    model.enter(SeqGanPhase::play);
+    let [critic, generator] = [["D.dense_0.weight", "D.dense_1.weight"], ["Step.dense_0.weight", "Start.embed_0.weight"]];
+    let before = [parameters(&model, &critic), parameters(&model, &generator)];
+    model.step(&[pairs(8)]).expect("a step");
+    let [d, g] =
+        [largest_move(&before[0], &parameters(&model, &critic)), largest_move(&before[1], &parameters(&model, &generator))];
+    assert!(d > 4.0 * 0.01 && d < 5.1 * 0.01, "five steps at rate 0.01 moved D by {d}");
+    assert!(g > 0.9 * 0.02 && g < 1.1 * 0.02, "one step at rate 0.02 moved G by {g}");
+}
+
+#[test]
 fn the_generator_climbs_the_critics_judgement() {
     let mut model = SeqGan::build(Config::new().batch(32).seed(2)).expect("it builds");
+    let (_, ignorant) = expectations(&mut model);
     model.enter(SeqGanPhase::mle);
     (0..10).for_each(|_| model.step(&[pairs(32)]).expect("a step"));
     model.enter(SeqGanPhase::critic);
     (0..30).for_each(|_| model.step(&[pairs(32)]).expect("a step"));
     let (reward, real) = expectations(&mut model);
+    assert!(real > 1.2 * ignorant, "p(real) is {ignorant} before teaching, {real} after");
     model.enter(SeqGanPhase::play);
     model.set_critic_rate(0.0);
     (0..60).for_each(|_| model.step(&[pairs(32)]).expect("a step"));

@@ -2,7 +2,7 @@
 //! sentences are rows of zeros and a one, and the critic's slope is penalised between both. Beside it a critic of the Jensen-Shannon
 //! game as the control: it tells rows from one-hots perfectly and then has nothing to teach.
 
-use crate::harness::words::classes;
+use crate::harness::words::{classes, largest_move, parameters};
 use crate::harness::{Array, Point, System, slope};
 use saddlepoint::prelude::*;
 
@@ -102,6 +102,18 @@ fn only_the_penalised_critic_still_teaches() {
     assert_eq!(told_apart, 1.0, "the control tells rows from one-hots");
     assert!(j < 0.02, "its pull on the rows vanishes: {j}");
     assert!(d > 0.3, "the penalised critic pulls on: {d}");
+}
+
+#[test]
+fn the_critic_makes_five_steps_to_one() {
+    let mut model = built(8);
+    model.enter(WordWganPhase::play);
+    let [critic, generator] = [["D.dense_0.weight", "D.dense_1.weight"], ["G.dense_0.weight", "G.dense_1.weight"]];
+    let before = [parameters(&model, &critic), parameters(&model, &generator)];
+    model.step(&[sentences()]).expect("a step");
+    let [d, g] =
+        [largest_move(&before[0], &parameters(&model, &critic)), largest_move(&before[1], &parameters(&model, &generator))];
+    assert!(d > 0.03 && g < 0.011, "at rate 0.01 a step moved D by {d} and G by {g}");
 }
 
 #[test]
