@@ -1,6 +1,7 @@
-//! 41. Sequence to sequence (Sutskever et al. 2014; Cho et al. 2014) with attention over the encoder's states (Bahdanau et al.
-//! 2015): a decoder unrolled in time, fed with the right words while it learns and with its own best ones when it speaks; padding
-//! counts neither as source nor as target.
+//! 41. Sequence to sequence (Sutskever et al. 2014; Cho et al. 2014) with attention (Bahdanau et al. 2015).
+//!
+//! The decoder is unrolled in time and looks back at all states of the encoder; it is fed with the right words while it learns
+//! and with its own best ones when it speaks. Padding counts neither as source nor as target.
 
 use crate::harness::words::classes;
 use crate::harness::{Array, Point, System};

@@ -1,5 +1,6 @@
-//! 42. A chatbot taught by reinforcement (REINFORCE, Williams 1992; for dialogue Li et al. 2016): the model speaks, the host
-//! scores what it said, and the scores come back as data of the next step, which climbs
+//! 42. A chatbot taught by rewards (REINFORCE, Williams 1992; for dialogue Li et al. 2016).
+//!
+//! The model speaks, the host scores what it said, and the scores come back as data of the next step, which climbs
 //! E[(R − b)·∇ln p(said | c)] with the batch's mean score as baseline b. Phase `teach` is the special case R = 1, b = 0.
 
 use crate::harness::words::{all_sentences, classes, parameters};

@@ -1,6 +1,7 @@
-//! 43. Tree search for games: exact minimax, alpha-beta (Knuth and Moore 1975) and UCT (Kocsis and Szepesvári 2006) with c = √2.
-//! The search is Rust around the model: leaves get their value from a net's output, all children of a leaf in one call, and the net learns
-//! from the boards that the search has visited.
+//! 43. Tree search for games: minimax, alpha-beta (Knuth and Moore 1975) and UCT (Kocsis and Szepesvári 2006) with c = √2.
+//!
+//! The search is Rust around the model: leaves get their value from a net's output, all children of a leaf in one call, and the
+//! net learns from the boards that the search has visited.
 
 use crate::harness::System;
 use saddlepoint::prelude::*;

@@ -1,6 +1,7 @@
-//! 44. SeqGAN (Yu et al. 2017), conditional, with one reward for the whole sentence: phases `mle`, `critic` and `play`; the
-//! generator climbs (σ(D(c, said)) − b)·∇ln p(said | c), with no gradient through D or the drawing of words, and D makes five
-//! steps for each of its own.
+//! 44. SeqGAN, conditional, with one reward for the whole sentence (Yu et al. 2017).
+//!
+//! Phases `mle`, `critic` and `play`: the generator climbs (σ(D(c, said)) − b)·∇ln p(said | c), with no gradient through D or the
+//! drawing of words, and D makes five steps for each of its own.
 
 use crate::harness::words::{all_sentences, classes, largest_move, parameters};
 use crate::harness::{Array, Point, System};

@@ -1,6 +1,8 @@
-//! 46. WGAN-GP on distributions over words (Gulrajani et al. 2017, section 5.5): the generator gives rows of a softmax, real
-//! sentences are rows of zeros and a one, and the critic's slope is penalised between both. Beside it a critic of the Jensen-Shannon
-//! game as the control: it tells rows from one-hots perfectly and then has nothing to teach.
+//! 46. WGAN-GP on distributions over words (Gulrajani et al. 2017, section on language).
+//!
+//! The generator gives rows of a softmax, real sentences are rows of zeros and a one, and the critic's slope is penalised between
+//! both. Beside it a critic of the Jensen-Shannon game as the control: it tells rows from one-hots perfectly and then has
+//! nothing to teach.
 
 use crate::harness::words::{classes, largest_move, parameters};
 use crate::harness::{Array, Point, System, slope};

@@ -1,6 +1,8 @@
-//! 48. Style transfer of text by cross-alignment (Shen et al. 2017): one code for two styles; critics compare the decoder's
-//! sequences of hidden states, forced along the right words (professor forcing, Lamb et al. 2016) and fed with its own soft words
-//! softmax(logits / τ) after the other style's code, through which the gradient passes; τ falls with progress.
+//! 48. Style transfer of text by cross-alignment (Shen et al. 2017).
+//!
+//! Two styles have one space of codes; critics compare the decoder's sequences of hidden states: forced along the right words
+//! (professor forcing, Lamb et al. 2016), and fed with its own soft words softmax(logits / τ) from a code of the other style.
+//! The gradient passes through the soft words, and τ falls with progress.
 
 use crate::harness::words::classes;
 use crate::harness::{Array, Point, System};

@@ -1,6 +1,8 @@
-//! 49. Summaries without pairs (Wang and Lee 2018): a copying generator (See et al. 2017) writes a short text from which a second
-//! net must rebuild the document and which a critic must take for a human's; words are drawn, so G climbs
-//! (R(drawn) − R(greedy))·∇ln p(drawn), the self-critical baseline of Rennie et al. 2017. Padding is masked everywhere.
+//! 49. Summaries without pairs (Wang and Lee 2018).
+//!
+//! A copying generator (See et al. 2017) writes a short text from which a second net must rebuild the document and which a critic
+//! must take for a human's. Words are drawn, so G climbs (R(drawn) − R(greedy))·∇ln p(drawn) with the self-critical baseline of
+//! Rennie et al. 2017. Padding is masked everywhere.
 
 use crate::harness::words::{all_sentences, classes, parameters};
 use crate::harness::{Array, Point, System};
