@@ -10,6 +10,7 @@
 
 pub mod array;
 mod layers;
+pub mod words;
 
 pub use array::{Array, slope, waves};
 pub use layers::{instance_norm, kl_normal, normal_log_prob};
