@@ -36,7 +36,7 @@ fn distance(t: &Point<'_>) -> f64 {
 #[test]
 fn distance_of_earth_movers() {
     let system = System::of(&Wgan::build(Config::new().batch(4)).expect("it builds"));
-    system.loss("D", distance);
+    system.gain("D", distance);
     system.loss("G", |t| -critic(t, &generator(t)).mean());
     system.metric("distance", distance);
     system.output("sample", 0, generator);

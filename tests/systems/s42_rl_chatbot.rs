@@ -88,8 +88,8 @@ fn built(batch: usize) -> Chat {
 #[test]
 fn score_function_with_a_baseline() {
     let system = System::of(&built(4));
-    system.loss("Teach", |t| likelihood(t, &t.data("turn.c"), &t.data("turn.said")).mean());
-    system.loss("Bot", |t| {
+    system.gain("Teach", |t| likelihood(t, &t.data("turn.c"), &t.data("turn.said")).mean());
+    system.gain("Bot", |t| {
         let (reward, logp) = (t.data("turn.reward"), likelihood(t, &t.data("turn.c"), &t.data("turn.said")));
         // E[(R − E R)·ln p] is the covariance of both, in its other form.
         (&reward * &logp).mean() - reward.mean() * logp.mean()

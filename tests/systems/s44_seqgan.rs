@@ -98,12 +98,12 @@ fn critic(t: &Point<'_>, c: &Array, x: &Array) -> Array {
 #[test]
 fn rewards_of_whole_sentences() {
     let system = System::of(&SeqGan::build(Config::new().batch(4)).expect("it builds"));
-    system.loss("Teach", |t| likelihood(t, &t.data("pair.c"), &t.data("pair.x")).mean());
+    system.gain("Teach", |t| likelihood(t, &t.data("pair.c"), &t.data("pair.x")).mean());
     system.loss("D", |t| {
         let c = t.data("pair.c");
         (-critic(t, &c, &t.data("pair.x"))).softplus().mean() + critic(t, &c, &say(t, &c)).softplus().mean()
     });
-    system.loss("G", |t| {
+    system.gain("G", |t| {
         let c = t.data("pair.c");
         let said = say(t, &c);
         let (reward, logp) = (critic(t, &c, &said).sigmoid(), likelihood(t, &c, &said));

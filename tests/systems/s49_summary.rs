@@ -175,7 +175,7 @@ fn copying_under_two_judges() {
         let doc = t.data("doc");
         rebuild(t, &write(t, &doc, false).0, &doc).mean()
     });
-    system.loss("G", |t| {
+    system.gain("G", |t| {
         let doc = t.data("doc");
         let ((said, logp), (plain, _)) = (write(t, &doc, false), write(t, &doc, true));
         ((reward(t, &said, &doc) - reward(t, &plain, &doc)) * logp).mean()
