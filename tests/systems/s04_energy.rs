@@ -45,7 +45,7 @@ fn uphill(t: &Point<'_>, x: &Array) -> Array {
 #[test]
 fn learning_on_found_negatives() {
     let system = System::of(&Energy::build(Config::new().batch(4)).expect("it builds"));
-    system.loss("D", |t| {
+    system.gain("D", |t| {
         let (high, low) = (score(t, &t.data("real")), score(t, &t.data("negative")));
         high.mean() - low.mean() - t.hyper("leash") * (high.square() + low.square()).mean()
     });

@@ -1,4 +1,6 @@
-//! 5. The original GAN (Goodfellow et al. 2014, algorithm 1): k discriminator steps a generator step, the saturating game.
+//! 5. The original GAN (Goodfellow et al. 2014, algorithm 1).
+//!
+//! k discriminator steps a generator step, the saturating game.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;
@@ -27,7 +29,7 @@ fn logit(t: &Point<'_>, x: &Array) -> Array {
 #[test]
 fn saturating_game() {
     let system = System::of(&Gan::build(Config::new().batch(4)).expect("it builds"));
-    system.loss("D", |t| {
+    system.gain("D", |t| {
         let fake = generator(t, &t.normal(&[t.batch(), 3]));
         -(-logit(t, &t.data("x"))).softplus().mean() - logit(t, &fake).softplus().mean()
     });

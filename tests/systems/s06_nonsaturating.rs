@@ -34,11 +34,11 @@ fn logit(t: &Point<'_>, x: &Array) -> Array {
 #[test]
 fn two_objectives() {
     let system = System::of(&NonSaturating::build(Config::new().batch(4)).expect("it builds"));
-    system.loss("D", |t| {
+    system.gain("D", |t| {
         let fake = generator(t, &t.normal(&[t.batch(), 3]));
         -(-logit(t, &t.data("x"))).softplus().mean() - logit(t, &fake).softplus().mean()
     });
-    system.loss("G", |t| -(-logit(t, &generator(t, &t.normal(&[t.batch(), 3])))).softplus().mean());
+    system.gain("G", |t| -(-logit(t, &generator(t, &t.normal(&[t.batch(), 3])))).softplus().mean());
     system.output("sample", 0, |t| generator(t, &t.normal(&[t.batch(), 3])));
     system.audit();
 }

@@ -1,5 +1,6 @@
-//! 16. CycleGAN (Zhu et al. 2017, equations 1-3; least-squares critics; section 5.2 for the identity term): two maps between
-//! domains without pairs, in one step together, then each critic, which sees a pool of earlier translations.
+//! 16. CycleGAN (Zhu et al. 2017, equations 1-3; least-squares critics; section 5.2 for the identity term).
+//!
+//! Two maps between domains without pairs, in one step together, then each critic, which sees a pool of earlier translations.
 
 use crate::harness::{Array, Point, System, instance_norm};
 use saddlepoint::prelude::*;

@@ -1,5 +1,7 @@
-//! 19. Voice conversion without parallel speech (CycleGAN-VC, Kaneko and Kameoka 2018): a CycleGAN over sequences of mel-cepstra
-//! whose maps and critics are gated 1-D convolutions; identity term while the maps are young; log-F0 by an affine map.
+//! 19. Voice conversion without parallel speech (CycleGAN-VC, Kaneko and Kameoka 2018).
+//!
+//! A CycleGAN over sequences of mel-cepstra whose maps and critics are gated 1-D convolutions; an identity term while the maps are
+//! young; the logarithm of F0 by an affine map.
 
 use crate::harness::{Array, Point, System, instance_norm};
 use saddlepoint::prelude::*;

@@ -103,7 +103,7 @@ impl Row {
     }
 
     fn single_step(&self, system: System) {
-        system.loss("V", |t| real(t).map(self.activation).mean() - self.conjugates(&fake(t)));
+        system.gain("V", |t| real(t).map(self.activation).mean() - self.conjugates(&fake(t)));
         // The term that G cannot move is left out of its value.
         system.loss("G", |t| -self.conjugates(&fake(t)));
         system.metric("taken_for_real", |t| fake(t).map(|v| f64::from((self.activation)(v) > self.threshold)).mean());
@@ -111,8 +111,8 @@ impl Row {
     }
 
     fn alternating(&self, system: System) {
-        system.loss("V", |t| real(t).map(self.activation).mean() - self.conjugates(&fake(t)));
-        system.loss("G", |t| fake(t).map(self.activation).mean());
+        system.gain("V", |t| real(t).map(self.activation).mean() - self.conjugates(&fake(t)));
+        system.gain("G", |t| fake(t).map(self.activation).mean());
         system.audit();
     }
 }

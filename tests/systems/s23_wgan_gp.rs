@@ -1,5 +1,6 @@
-//! 23. WGAN with a gradient penalty (Gulrajani et al. 2017, algorithm 1), two-sided and one-sided: second-order gradients, one ε
-//! a sample.
+//! 23. WGAN with a gradient penalty (Gulrajani et al. 2017, algorithm 1), two-sided and one-sided.
+//!
+//! Second-order gradients, one ε a sample.
 
 use crate::harness::{Array, Point, System, slope};
 use saddlepoint::prelude::*;

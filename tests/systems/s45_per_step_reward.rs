@@ -1,5 +1,7 @@
-//! 45. A reward for every word of a sentence (Yu et al. 2017, equation 4: Monte-Carlo roll-outs from a copied recurrent state; Li et
-//! al. 2017: a critic of prefixes): the gradient of each word's probability is weighted by what the sentence is worth from there on.
+//! 45. A reward for every word of a sentence (Yu et al. 2017, equation 4; Li et al. 2017).
+//!
+//! Monte-Carlo roll-outs from a copied recurrent state, or a critic of prefixes: the gradient of each word's probability is weighted
+//! by what the sentence is worth from there on.
 
 use crate::harness::{Array, Point, System};
 use saddlepoint::prelude::*;
@@ -130,7 +132,7 @@ fn words_are_worth_what_roll_outs_and_prefixes_say() {
         let said = say(t, &t.data("pair.c"));
         (-prefix(t, &t.data("pair.x"))).softplus().mean() + prefix(t, &said).softplus().mean()
     });
-    system.loss("Words", |t| {
+    system.gain("Words", |t| {
         let c = t.data("pair.c");
         gain(t, |words, h, w| {
             // N ways to go on from each sample's state, side by side.
@@ -141,7 +143,7 @@ fn words_are_worth_what_roll_outs_and_prefixes_say() {
             critic(t, &copied(&c), &ends).sigmoid().reshape(&[B, N]).mean_each()
         })
     });
-    system.loss("Prefixes", |t| {
+    system.gain("Prefixes", |t| {
         gain(t, |words, _, _| {
             let mut padded = words.to_vec();
             padded.resize(T, Array::zeros(&[B]));

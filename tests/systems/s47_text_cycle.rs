@@ -1,5 +1,7 @@
-//! 47. A CycleGAN of text styles on word vectors (Lee et al. 2018): the maps emit vectors, critics with a gradient penalty see
-//! sequences of vectors, and the nearest word of the frozen table is what is written.
+//! 47. A CycleGAN of text styles on word vectors (Lee et al. 2018).
+//!
+//! The maps emit vectors, critics with a gradient penalty see sequences of vectors, and the nearest word of the frozen table is what
+//! is written.
 
 use crate::harness::{Array, Point, System, slope};
 use saddlepoint::prelude::*;

@@ -1,4 +1,5 @@
-//! The four workloads on which saddlepoint is measured, and what is measured: [`Workload`], [`measure`], [`GemmPeak`].
+//! The four workloads on which saddlepoint is measured, and what is measured: [`Workload`], [`measure`], [`GemmPeak`]; two large
+//! models on which only the build is, [`sentences`].
 //!
 //! A step is all discriminator updates and the generator's update; the batch lies in memory, the same for every step, and noise
 //! is drawn inside of the step. `benches/peers/` has the same workloads in other frameworks.
@@ -7,17 +8,19 @@ mod gemm_peak;
 mod measure;
 mod memory;
 pub mod models;
+pub mod sentences;
 mod useful;
 
 pub use gemm_peak::GemmPeak;
 pub use measure::{Measured, measure};
 pub use memory::peak_resident_bytes;
+pub use saddlepoint_runtime::{Engine, TurnSummary};
 
 use models::{W1, W1Batch, W2, W2Batch, W3, W3Batch, W4, W4Batch};
 use rand_distr::{Distribution, StandardNormal};
 use saddlepoint::prelude::*;
+use saddlepoint_runtime::TurnProfile;
 use saddlepoint_runtime::streams::Stream;
-use saddlepoint_runtime::{Engine, TurnProfile};
 
 /// One of the four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +124,11 @@ impl Running {
     /// Floating-point operations of the products and convolutions that a step executes.
     pub fn executed_flops(&self) -> f64 {
         self.0.engine().turns().iter().map(|turn| (turn.steps * turn.plan.contraction_flops) as f64).sum()
+    }
+
+    /// The engine behind it.
+    pub fn engine(&self) -> &Engine {
+        self.0.engine()
     }
 
     /// What the compiler made of it.

@@ -92,14 +92,14 @@ pub(super) fn is_exact(graph: &Graph, id: NodeId, exact: &[bool]) -> bool {
     }
 }
 
-/// Whether the node adds or multiplies whole numbers that f32 holds exactly: positions and the like.
+/// Whether the node adds or multiplies exact whole numbers to one below 2²⁴, as indices of samples are computed: no machine rounds it.
 fn counts(graph: &Graph, id: NodeId, traces: &Traces, exact: &[bool]) -> bool {
     let node = graph.node(id);
-    let whole = |id: &NodeId| {
-        let values = traces.double[id.index()].as_floats().unwrap_or(&[f64::NAN]);
-        values.iter().all(|v| v.fract() == 0.0 && v.abs() < f64::from(1 << 24))
+    let counted = |id: NodeId| {
+        let values = traces.double[id.index()].as_floats().unwrap_or(&[]);
+        values.iter().all(|x| x.fract() == 0.0 && x.abs() < f64::from(1 << 24))
     };
-    matches!(node.op, Op::Add | Op::Mul) && node.args.iter().all(|a| exact[a.index()] && whole(a)) && whole(&id)
+    matches!(node.op, Op::Add | Op::Mul) && counted(id) && node.args.iter().all(|a| exact[a.index()] && counted(*a))
 }
 
 /// Whether what the node decides is the same on every machine: its operands are exact, or far enough from where the decision
@@ -148,5 +148,31 @@ pub(super) fn magnitude(values: &Value<f64>) -> f64 {
     match &values.data {
         Data::F(v) => v.iter().map(|x| x.abs()).filter(|x| x.is_finite()).fold(0.0, f64::max),
         _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Literal, Type};
+
+    /// Samples 0…3 rotated by a whole number, or by another one, as indices.
+    fn rotated(by: f32) -> Program {
+        let mut graph = Graph::new();
+        let by = graph.add(Op::Const(Literal::F32(by)), vec![]).unwrap();
+        let by = graph.add(Op::Broadcast { shape: vec![4], dims: vec![] }, vec![by]).unwrap();
+        let x = graph.input("x", Type::f32([4]));
+        let whole = graph.add(Op::Floor, vec![x]).unwrap();
+        let moved = graph.add(Op::Add, vec![whole, by]).unwrap();
+        let index = graph.add(Op::Cast(DType::I32), vec![moved]).unwrap();
+        graph.output("y", index);
+        let x = Value::new(&[4], Data::F(vec![0.5, 1.5, 2.5, 3.5])).unwrap();
+        Program { graph, inputs: vec![x], states: vec![] }
+    }
+
+    #[test]
+    fn whole_numbers_decide_and_others_beside_them_do_not() {
+        assert_eq!(rotated(3.0).is_decisive(), Ok(true));
+        assert_eq!(rotated(3.0001).is_decisive(), Ok(false));
     }
 }

@@ -409,3 +409,9 @@ pub fn slope(at: &Array, f: impl Fn(&Array) -> f64) -> Array {
     let values = (0..at.values.len()).map(|i| (moved(i, step) - moved(i, -step)) / (2.0 * step)).collect();
     Array::new(&at.shape, values)
 }
+
+/// Smooth values between −1 and 1 for data of a model that trains; another phase gives others.
+pub fn waves(shape: &[usize], phase: f32) -> saddlepoint::Tensor {
+    let values = (0..shape.iter().product::<usize>()).map(|i| (i as f32 * 0.7 + phase + 0.1 * (i * i % 7) as f32).sin());
+    saddlepoint::Tensor::new(shape, values.collect()).expect("as many values as the shape says")
+}

@@ -1,7 +1,7 @@
 //! What every system is held to.
 //!
-//! [`System::of`] takes a built model; [`System::loss`] compares a player's objective with a calculation that knows nothing of
-//! the compiler; [`System::audit`] refuses a player that was given none, and then checks by itself: a turn writes only what
+//! [`System::of`] takes a built model; [`System::loss`] and [`System::gain`] compare a player's objective, and whether it goes down or
+//! up, with a calculation that knows nothing of the compiler; [`System::audit`] refuses a player that was given none, and then checks by itself: a turn writes only what
 //! its player updates, statistics and optimiser states included; gradients (of second order where a derivative stands in the
 //! objective) against central differences; every program, as the optimiser leaves it, as machine code against the interpreter.
 //!
@@ -11,8 +11,9 @@
 pub mod array;
 pub mod host;
 mod layers;
+pub mod words;
 
-pub use array::{Array, slope};
+pub use array::{Array, slope, waves};
 pub use layers::{instance_norm, kl_normal, normal_log_prob};
 
 use crate::support::difference::compare_turn;
@@ -56,8 +57,19 @@ impl System {
         System { own, plain, compared: RefCell::default() }
     }
 
-    /// Compares a player's objective with an independent calculation, at two points.
+    /// Compares what a player minimises with an independent calculation, at two points.
     pub fn loss(&self, player: &str, independent: impl Fn(&Point<'_>) -> f64) {
+        assert!(!self.player(player).maximize, "{player} maximises; that is a `gain`");
+        self.objective(player, independent);
+    }
+
+    /// Compares what a player maximises with an independent calculation, at two points.
+    pub fn gain(&self, player: &str, independent: impl Fn(&Point<'_>) -> f64) {
+        assert!(self.player(player).maximize, "{player} minimises; that is a `loss`");
+        self.objective(player, independent);
+    }
+
+    fn objective(&self, player: &str, independent: impl Fn(&Point<'_>) -> f64) {
         self.compared.borrow_mut().insert(player.to_string());
         let graph = &self.plain.turn(player).graph;
         for seed in [5, 6] {
