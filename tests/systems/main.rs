@@ -8,6 +8,7 @@
 mod support;
 
 mod harness;
+mod table;
 
 mod s01_vae;
 mod s02_cvae;

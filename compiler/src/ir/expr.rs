@@ -298,7 +298,7 @@ impl Expr {
     ///
     /// Values must be finite where it is evaluated: a change is computed as x − x.
     #[track_caller]
-    pub fn with_derivative<const N: usize>(&self, changes: [(&Expr, &dyn Fn(&Expr) -> Expr); N]) -> Expr {
+    pub fn with_derivative<const N: usize>(&self, changes: [(&Expr, Derivative<'_>); N]) -> Expr {
         changes.into_iter().fold(self.stop_grad(), |value, (x, derivative)| {
             // 0 in value, with the gradient of the identity.
             let change = x - x.stop_grad();
@@ -498,6 +498,9 @@ impl Expr {
         }
     }
 }
+
+/// How a value changes with one of those that it depends on: a linear function of the change of that one.
+pub type Derivative<'a> = &'a dyn Fn(&Expr) -> Expr;
 
 /// What was computed from `change`, with everything else in it held: the coefficients of a derivative, which are no way for a
 /// gradient to take.

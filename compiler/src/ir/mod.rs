@@ -18,7 +18,7 @@ mod read;
 mod types;
 mod verify;
 
-pub use expr::{Builder, Expr};
+pub use expr::{Builder, Derivative, Expr};
 pub use graph::{Graph, Node, NodeId, Output, Slot, Target};
 pub use op::{ConvDims, DotDims, Literal, Op, OpKind};
 pub use read::read;

@@ -65,12 +65,6 @@ impl Point<'_> {
         (x - part("running_mean")) / deviation * part("weight") + part("bias")
     }
 
-    /// Statistics over all axes of a sample.
-    pub fn layer_norm(&self, layer: &str, x: &Array) -> Array {
-        let y = standardised(x, &(1..x.rank()).collect::<Vec<_>>());
-        y * self.parameter(&format!("{layer}.weight")) + self.parameter(&format!("{layer}.bias"))
-    }
-
     /// One learnt slope below 0.
     pub fn prelu(&self, layer: &str, x: &Array) -> Array {
         x.leaky_relu(self.parameter(&format!("{layer}.weight")).value())
@@ -90,15 +84,6 @@ impl Point<'_> {
         let z = (part(&input, 1) + part(&state, 1)).sigmoid();
         let new = (part(&input, 2) + r * part(&state, 2)).tanh();
         (1.0 - &z) * new + z * h
-    }
-
-    /// The next state and cell of long short-term memory; gates i, f, g, o.
-    pub fn lstm_cell(&self, layer: &str, x: &Array, h: &Array, c: &Array) -> (Array, Array) {
-        let n = h.shape()[1];
-        let gates = self.gates(layer, "ih", x) + self.gates(layer, "hh", h);
-        let part = |gate: usize| gates.slice(1, gate * n, (gate + 1) * n);
-        let c = part(1).sigmoid() * c + part(0).sigmoid() * part(2).tanh();
-        (part(3).sigmoid() * c.tanh(), c)
     }
 
     fn gates(&self, layer: &str, kind: &str, x: &Array) -> Array {

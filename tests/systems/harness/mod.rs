@@ -326,11 +326,6 @@ impl<'s> Point<'s> {
         radius * self.uniform(shape).map(|w| (f64::from(std::f32::consts::TAU) * w).sin())
     }
 
-    /// The next draw, 1 with probability p.
-    pub fn bernoulli(&self, p: f64, shape: &[usize]) -> Array {
-        self.uniform(shape).map(|u| f64::from(u8::from(u < p)))
-    }
-
     /// The next draw, a class.
     pub fn categorical(&self, classes: usize, shape: &[usize]) -> Array {
         self.uniform(shape).map(|u| (u * classes as f64).floor().min(classes as f64 - 1.0))
