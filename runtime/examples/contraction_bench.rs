@@ -43,10 +43,11 @@ fn dot(name: &str, spec: DotSpec, workers: usize) -> Case {
     let k = extent(&mut spec.k.iter().map(|x| x.extent));
     let plan = DotPlan::new(&spec, workers);
     let (a, b, c) = (Shared::new(m * k), Shared::new(k * n), Shared::new(m * n));
-    let scratch = Shared::new(plan.scratch_len());
+    let own = plan.scratch_of_worker();
+    let scratch = Shared::new(workers * own);
     let work = move |worker: usize, count: usize| {
         // SAFETY: dense matrices of exactly these sizes.
-        unsafe { plan.run(a.at(), b.at(), c.at(), scratch.at(), worker, count) };
+        unsafe { plan.run(a.at(), b.at(), c.at(), scratch.at().add(worker * own), worker, count) };
     };
     Case { name: name.into(), flops: 2.0 * (m * n * k) as f64, work: Box::new(work), seconds: vec![] }
 }
@@ -62,6 +63,7 @@ fn matrices(name: &str, [m, n, k]: [usize; 3], transposed: [bool; 3], workers: u
         m: vec![LeftAxis { extent: m, a: a[0], c: c[0] }],
         n: vec![RightAxis { extent: n, b: b[1], c: c[1] }],
         k: vec![ContractAxis { extent: k, a: a[1], b: b[0] }],
+        rows: vec![],
     };
     dot(name, spec, workers)
 }
@@ -82,10 +84,11 @@ fn dense(cases: &mut Vec<Case>, batch: usize, inputs: usize, outputs: usize, wor
 fn conv(name: &str, spec: ConvSpec, flops: f64, lengths: [usize; 3], workers: usize) -> Case {
     let plan = ConvPlan::new(&spec, workers);
     let [x, w, out] = lengths.map(Shared::new);
-    let scratch = Shared::new(plan.scratch_len());
+    let own = plan.scratch_of_worker();
+    let scratch = Shared::new(workers * own);
     let work = move |worker: usize, count: usize| {
         // SAFETY: dense arrays of exactly these sizes.
-        unsafe { plan.run(x.at(), w.at(), out.at(), scratch.at(), worker, count) };
+        unsafe { plan.run(x.at(), w.at(), out.at(), scratch.at().add(worker * own), worker, count) };
     };
     Case { name: name.into(), flops, work: Box::new(work), seconds: vec![] }
 }
@@ -117,6 +120,7 @@ fn strided(cases: &mut Vec<Case>, channels: usize, features: usize, large: usize
     {
         let name = |what: &str| format!("conv {channels}->{features} {large}->{small} {what}, {layout}");
         let spec = ConvSpec {
+            parts: vec![],
             samples: LeftAxis { extent: BATCH, a: x_image, c: y_image },
             groups,
             channels: ContractAxis { extent: channels, a: 1, b: w_channel },
@@ -128,6 +132,7 @@ fn strided(cases: &mut Vec<Case>, channels: usize, features: usize, large: usize
         cases.push(conv(&name("forward"), spec, flops, [x, w, y], workers));
         let last_tap = |w: isize| -w;
         let mut spec = ConvSpec {
+            parts: vec![],
             samples: LeftAxis { extent: BATCH, a: y_image, c: x_image },
             groups,
             channels: ContractAxis { extent: features, a: 1, b: w_feature },
@@ -151,6 +156,7 @@ fn strided(cases: &mut Vec<Case>, channels: usize, features: usize, large: usize
         }
         cases.push(reversed(&name("input gradient"), spec, flops, [y, w, x], workers));
         let spec = ConvSpec {
+            parts: vec![],
             samples: LeftAxis { extent: channels, a: 1, c: w_channel },
             groups,
             channels: ContractAxis { extent: BATCH, a: x_image, b: y_image },
@@ -177,10 +183,11 @@ fn reversed(name: &str, spec: ConvSpec, flops: f64, lengths: [usize; 3], workers
     let back: isize = spec.spatial.iter().map(|axis| (axis.kernel as isize - 1) * axis.w).sum();
     let plan = ConvPlan::new(&spec, workers);
     let [x, w, out] = lengths.map(Shared::new);
-    let scratch = Shared::new(plan.scratch_len());
+    let own = plan.scratch_of_worker();
+    let scratch = Shared::new(workers * own);
     let work = move |worker: usize, count: usize| {
         // SAFETY: dense arrays of exactly these sizes; the base of the kernel is moved to its last tap.
-        unsafe { plan.run(x.at(), w.at().wrapping_offset(-back), out.at(), scratch.at(), worker, count) };
+        unsafe { plan.run(x.at(), w.at().wrapping_offset(-back), out.at(), scratch.at().add(worker * own), worker, count) };
     };
     Case { name: name.into(), flops, work: Box::new(work), seconds: vec![] }
 }

@@ -60,6 +60,9 @@ pub struct DotSpec {
     pub n: Vec<RightAxis>,
     /// Summed axes.
     pub k: Vec<ContractAxis>,
+    /// Begin and end of each worker's part of the single axis of `m`, in order; empty: workers share as suits the routine. With
+    /// parts given, a worker reads its rows of the left operand and writes its rows of the result, and no others.
+    pub rows: Vec<(usize, usize)>,
 }
 
 /// One spatial axis of a convolution: `out[o] = Σ_k x[(o·window_stride + k·kernel_dilation − pad_lo) / input_dilation] · w[k]`,
@@ -101,6 +104,21 @@ pub struct ConvSpec {
     pub features: RightAxis,
     /// Spatial axes, outermost first; one or more.
     pub spatial: Vec<SpatialAxis>,
+    /// Begin and end of each worker's part of the samples, in order; empty: workers share as suits the routine. With parts given, a
+    /// worker reads its samples and writes their results, and no others.
+    pub parts: Vec<(usize, usize)>,
+}
+
+impl ConvSpec {
+    /// Whether windows are what is summed over and samples are no batch: the form of a weight gradient.
+    pub fn sums_over_windows(&self) -> bool {
+        let (channels, samples) = (&self.channels, &self.samples);
+        if channels.extent > 1 && samples.extent > 1 && channels.a.unsigned_abs() != samples.a.unsigned_abs() {
+            return samples.a.unsigned_abs() < channels.a.unsigned_abs();
+        }
+        let places = |of: &dyn Fn(&SpatialAxis) -> usize| self.spatial.iter().map(of).product::<usize>();
+        places(&|s| s.kernel) > places(&|s| s.output)
+    }
 }
 
 impl DotSpec {

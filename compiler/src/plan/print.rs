@@ -37,8 +37,9 @@ impl Plan {
             }
             StepWork::Dot(spec, spots) => {
                 let n = |v: Vec<usize>| v.iter().map(ToString::to_string).collect::<Vec<_>>().join("·");
+                let rows = over(&spec.rows);
                 format!(
-                    "{nodes} = dot({}, {}) -> {}: batch [{}] m [{}] n [{}] k [{}]",
+                    "{nodes} = dot({}, {}) -> {}: batch [{}] m [{}] n [{}] k [{}]{rows}",
                     self.spot(spots[0].buffer, spots[0].offset),
                     self.spot(spots[1].buffer, spots[1].offset),
                     self.spot(spots[2].buffer, spots[2].offset),
@@ -52,7 +53,7 @@ impl Plan {
                 let axes: Vec<String> =
                     spec.spatial.iter().map(|s| format!("{}*{}->{}", s.input, s.kernel, s.output)).collect();
                 format!(
-                    "{nodes} = conv({}, {}) -> {}: samples {} groups {} channels {} features {} {}",
+                    "{nodes} = conv({}, {}) -> {}: samples {} groups {} channels {} features {} {}{}",
                     self.spot(spots[0].buffer, spots[0].offset),
                     self.spot(spots[1].buffer, spots[1].offset),
                     self.spot(spots[2].buffer, spots[2].offset),
@@ -61,6 +62,7 @@ impl Plan {
                     spec.channels.extent,
                     spec.features.extent,
                     axes.join(" "),
+                    over(&spec.parts),
                 )
             }
         }
@@ -135,4 +137,10 @@ fn affine(at: &super::Affine) -> String {
         terms.push(at.offset.to_string());
     }
     terms.join(" + ")
+}
+
+/// Parts of an axis that a contraction gives its workers, if it does.
+fn over(parts: &[(usize, usize)]) -> String {
+    let parts: Vec<String> = parts.iter().map(|(b, e)| format!("{b}..{e}")).collect();
+    if parts.is_empty() { String::new() } else { format!(" over {}", parts.join(" | ")) }
 }

@@ -7,8 +7,10 @@ use super::arena;
 use super::draft::Draft;
 use super::kernel::{Access, Inst, Kernel, Reduction, Store, StoreMode};
 use super::order::{Sharing, order, parts};
-use super::units::Work;
-use super::{Affine, Arg, BufferId, HostOutput, Memories, Memory, Options, Plan, PlanSummary, Step, StepWork, Unit};
+use super::units::{Spot, Work};
+use super::{
+    Affine, Arg, BufferId, ConvSpec, DotSpec, HostOutput, Memories, Memory, Options, Plan, PlanSummary, Step, StepWork, Unit,
+};
 use crate::ir::{DType, NodeId};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,8 +108,14 @@ impl Steps {
     fn work(&mut self, work: Work, nodes: &[NodeId], memories: &mut Memories) {
         match work {
             Work::Kernel(draft) => self.kernel(draft, nodes, memories),
-            Work::Dot(spec, spots) => self.push(StepWork::Dot(spec, spots), nodes),
-            Work::Conv(spec, spots) => self.push(StepWork::Conv(spec, spots), nodes),
+            Work::Dot(mut spec, spots) => {
+                spec.rows = rows(&spec, self.options.workers);
+                self.push(StepWork::Dot(spec, spots), nodes);
+            }
+            Work::Conv(mut spec, spots) => {
+                spec.parts = samples(&spec, self.options.workers);
+                self.push(StepWork::Conv(spec, spots), nodes);
+            }
         }
     }
 
@@ -252,6 +260,32 @@ fn rebase(kernel: &mut Kernel, args: &mut [Arg]) {
     }
 }
 
+/// Rows of a worker from which on every worker computes its rows of a product: with fewer, packing the other operand once a worker
+/// costs more than the barriers around the product.
+const ROWS_OF_WORKER: usize = 96;
+
+/// The rows of each worker where the left operand's are many: those that kernels over the same rows give it, so that what a worker
+/// computes of a batch stays with it.
+fn rows(spec: &DotSpec, workers: usize) -> Vec<(usize, usize)> {
+    match spec.m[..] {
+        [m] if workers > 1 && spec.batch.is_empty() && m.extent >= workers * ROWS_OF_WORKER => parts_of(m.extent, workers),
+        _ => vec![],
+    }
+}
+
+/// The samples of each worker, likewise, where there are samples for all and windows of many places.
+fn samples(spec: &ConvSpec, workers: usize) -> Vec<(usize, usize)> {
+    let (samples, places) = (spec.samples.extent, spec.spatial.iter().map(|s| s.output).product::<usize>());
+    match workers > 1 && samples >= workers && samples * places >= workers * ROWS_OF_WORKER && !spec.sums_over_windows() {
+        true => parts_of(samples, workers),
+        false => vec![],
+    }
+}
+
+fn parts_of(extent: usize, workers: usize) -> Vec<(usize, usize)> {
+    (0..workers).map(|w| (extent * w / workers, extent * (w + 1) / workers)).collect()
+}
+
 /// A piece of memory that a worker touches in a step: the region (the arena, or a state), first and last element.
 #[derive(Clone, Copy)]
 struct Touch {
@@ -295,7 +329,42 @@ fn step_touches(step: &Step, kernels: &[Kernel], memories: &Memories, worker: us
         let (region, offset) = locate(buffer);
         Touch { region, first: offset, last: offset + memories.buffers[buffer].elements as i64 - 1, write }
     };
+    // What lies at some places along one axis, and at all along others.
+    let part = |spot: &Spot, along: isize, own: (usize, usize), rest: &mut dyn Iterator<Item = (usize, isize)>, write| {
+        let (region, offset) = locate(spot.buffer);
+        let start = offset + spot.offset + own.0 as i64 * along as i64;
+        let axes = std::iter::once((own.1 - own.0, along)).chain(rest);
+        let ends = axes.map(|(extent, stride)| (extent as i64 - 1).max(0) * stride as i64);
+        let (lo, hi) = ends.fold((0, 0), |(lo, hi), end| (lo + end.min(0), hi + end.max(0)));
+        Touch { region, first: start + lo, last: start + hi, write }
+    };
     let (kernel, args, parts) = match &step.work {
+        StepWork::Dot(spec, [a, b, c]) if !spec.rows.is_empty() => {
+            let rows = spec.rows[worker];
+            if rows.0 == rows.1 {
+                return vec![];
+            }
+            return vec![
+                part(a, spec.m[0].a, rows, &mut spec.k.iter().map(|k| (k.extent, k.a)), false),
+                whole(b.buffer, false),
+                part(c, spec.m[0].c, rows, &mut spec.n.iter().map(|n| (n.extent, n.c)), true),
+            ];
+        }
+        StepWork::Conv(spec, [x, w, out]) if !spec.parts.is_empty() => {
+            let samples = spec.parts[worker];
+            if samples.0 == samples.1 {
+                return vec![];
+            }
+            let of_image = [(spec.groups.extent, spec.groups.a), (spec.channels.extent, spec.channels.a)];
+            let of_result = [(spec.groups.extent, spec.groups.c), (spec.features.extent, spec.features.c)];
+            let mut image = of_image.into_iter().chain(spec.spatial.iter().map(|s| (s.input, s.x)));
+            let mut result = of_result.into_iter().chain(spec.spatial.iter().map(|s| (s.output, s.out)));
+            return vec![
+                part(x, spec.samples.a, samples, &mut image, false),
+                whole(w.buffer, false),
+                part(out, spec.samples.c, samples, &mut result, true),
+            ];
+        }
         StepWork::Dot(_, [a, b, c]) | StepWork::Conv(_, [a, b, c]) => {
             return vec![whole(a.buffer, false), whole(b.buffer, false), whole(c.buffer, true)];
         }

@@ -350,6 +350,7 @@ fn conv(scene: &Scene<'_>, id: NodeId, dims: &ConvDims) -> Result<Work, NodeId> 
         channels: ContractAxis { extent: channels, a: sx(1), b: sw(1) },
         features: RightAxis { extent: features, b: sw(0), c: sy(1) },
         spatial,
+        parts: vec![],
     };
     let spots = [(x_buffer, x.offset), (w_buffer, w.offset), (place.buffer, 0)];
     let spots = spots.map(|(buffer, offset)| Spot { buffer, offset });
@@ -395,6 +396,7 @@ fn undilated(spec: ConvSpec, [x, w, out]: [Spot; 3]) -> (ConvSpec, [Spot; 3]) {
         channels: ContractAxis { extent: spec.channels.extent, a: spec.channels.b, b: spec.channels.a },
         features: RightAxis { extent: spec.samples.extent, b: spec.samples.a, c: spec.samples.c },
         spatial,
+        parts: vec![],
     };
     (swapped, [w, x, Spot { offset, ..out }])
 }

@@ -30,6 +30,19 @@ mod tests {
     use crate::source::Source;
 
     #[test]
+    fn pictures_can_be_changed() {
+        let (sample, negatives) = (fashion_sample(), fashion_sample().map("x", |value| -value).unwrap());
+        let numbers = |source: &Columns| {
+            let mut pixels = vec![0.0; 784];
+            source.copy_numbers(0, &[7], &mut pixels).unwrap();
+            pixels
+        };
+        assert_eq!(negatives.columns(), sample.columns());
+        assert_eq!(numbers(&negatives), numbers(&sample).iter().map(|value| -value).collect::<Vec<_>>());
+        assert!(fashion_sample().map("y", |value| value).is_err(), "classes are no numbers");
+    }
+
+    #[test]
     fn the_sample_is_balanced_and_real() {
         let sample = fashion_sample();
         assert_eq!(sample.len(), 6000);

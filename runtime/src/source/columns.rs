@@ -165,7 +165,8 @@ impl Columns {
         }
     }
 
-    /// Changes every number of a column, as to bring it into the range of the generator's last layer.
+    /// Changes every number of a column, as to bring it into the range of the generator's last layer. Pictures held as bytes become
+    /// numbers, of four times the size.
     ///
     /// # Errors
     /// [`Error::Data`] where there is no such column of numbers.
@@ -174,6 +175,12 @@ impl Columns {
         match &mut self.columns[at].values {
             InMemory::Array(Array::Tensor(numbers)) => {
                 numbers.as_mut_slice().iter_mut().for_each(|value| *value = change(*value));
+                Ok(self)
+            }
+            InMemory::Pixels(pixels) => {
+                let mut numbers = pixels.to_tensor();
+                numbers.as_mut_slice().iter_mut().for_each(|value| *value = change(*value));
+                self.columns[at].values = numbers.into();
                 Ok(self)
             }
             values => {

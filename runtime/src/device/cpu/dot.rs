@@ -39,6 +39,8 @@ pub struct DotPlan {
     batch: [Places; 3],
     batches: usize,
     strategy: Strategy,
+    /// The part of the left operand's rows of each worker, where the plan says.
+    rows: Vec<(usize, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -114,20 +116,23 @@ impl DotPlan {
             Strategy::Nothing
         } else if Sums::suits(&a, &b, steps) {
             Strategy::Sums(Sums { swapped: false, rows: a, columns: b, steps })
-        } else if Sums::suits(&b, &a, steps) {
+        } else if spec.rows.is_empty() && Sums::suits(&b, &a, steps) {
             Strategy::Sums(Sums { swapped: true, rows: b, columns: a, steps })
         } else {
-            Strategy::Blocked(Blocked::choose(&kernel, batches, a, b, steps, workers))
+            Strategy::Blocked(Blocked::choose(&kernel, batches, a, b, steps, (workers, !spec.rows.is_empty())))
         };
-        Self { kernel, workers, batch: [0, 1, 2].map(|array| batch.offsets(array)), batches, strategy }
+        Self {
+            kernel,
+            workers,
+            batch: [0, 1, 2].map(|array| batch.offsets(array)),
+            batches,
+            strategy,
+            rows: spec.rows.clone(),
+        }
     }
 
-    /// Scratch that a run needs, in elements, for all workers together.
-    pub fn scratch_len(&self) -> usize {
-        self.workers * self.scratch_of_worker()
-    }
-
-    fn scratch_of_worker(&self) -> usize {
+    /// Scratch that a worker needs for its share, in elements.
+    pub fn scratch_of_worker(&self) -> usize {
         match &self.strategy {
             Strategy::Nothing => 0,
             Strategy::Blocked(blocked) => blocked.left_scratch(&self.kernel) + blocked.right_scratch(&self.kernel),
@@ -139,8 +144,8 @@ impl DotPlan {
     ///
     /// # Safety
     /// `a`, `b` and `c` are base pointers as [`DotSpec`] has them: readable, readable and writable at every place of the views. `c`
-    /// overlaps neither operand, nor has it two places at one address. `scratch` is writable for [`DotPlan::scratch_len`] elements
-    /// and used by nobody else until all workers have returned. `count` is the number of workers planned for and `worker` is less.
+    /// overlaps neither operand, nor has it two places at one address. `scratch` is writable for [`DotPlan::scratch_of_worker`]
+    /// elements and this worker's own until it returns. `count` is the number of workers planned for and `worker` is less.
     pub unsafe fn run(&self, a: *const f32, b: *const f32, c: *mut f32, scratch: *mut f32, worker: usize, count: usize) {
         debug_assert!(count == self.workers && worker < count);
         match &self.strategy {
@@ -150,13 +155,15 @@ impl DotPlan {
                 if worker >= along_batch * along_left * along_right {
                     return;
                 }
-                let rows = share(blocked.left.extent, self.kernel.lanes, worker % along_left, along_left);
-                let columns = share(blocked.right.extent, 1, worker / along_left % along_right, along_right);
+                let mut rows = share(blocked.left.extent, self.kernel.lanes, worker % along_left, along_left);
+                let mut columns = share(blocked.right.extent, 1, worker / along_left % along_right, along_right);
+                if let Some((begin, end)) = self.rows.get(worker) {
+                    *(if blocked.swapped { &mut columns } else { &mut rows }) = *begin..*end;
+                }
                 let batches = share(self.batches, 1, worker / (along_left * along_right), along_batch);
                 for batch in batches {
-                    // SAFETY: batch < batches; the shares of the grid are disjoint; each worker has a scratch of its own.
+                    // SAFETY: batch < batches; the shares of the grid are disjoint; the scratch is this worker's own.
                     unsafe {
-                        let scratch = scratch.add(worker * self.scratch_of_worker());
                         let (a, b, c) = self.at(batch, a, b, c);
                         let (a, b) = if blocked.swapped { (b, a) } else { (a, b) };
                         blocked.run(&self.kernel, a, b, c, rows.clone(), columns.clone(), scratch);
@@ -164,14 +171,16 @@ impl DotPlan {
                 }
             }
             Strategy::Sums(sums) => {
-                let all = share(self.batches * sums.rows.extent, 1, worker, count);
+                let all = match self.rows.get(worker) {
+                    Some((begin, end)) => *begin..*end,
+                    None => share(self.batches * sums.rows.extent, 1, worker, count),
+                };
                 let mut row = all.start;
                 while row < all.end {
                     let (batch, first) = (row / sums.rows.extent, row % sums.rows.extent);
                     let last = sums.rows.extent.min(first + all.end - row);
                     // SAFETY: as above; rows of the result are disjoint.
                     unsafe {
-                        let scratch = scratch.add(worker * self.scratch_of_worker());
                         let (a, b, c) = self.at(batch, a, b, c);
                         let (a, b) = if sums.swapped { (b, a) } else { (a, b) };
                         sums.run(a, b, c, first..last, scratch);
@@ -194,14 +203,18 @@ impl DotPlan {
 }
 
 impl Blocked {
-    /// Chooses sides and shares by an estimate of the cycles that the busiest worker needs.
-    fn choose(kernel: &Kernel, batches: usize, a: Side, b: Side, steps: usize, workers: usize) -> Self {
+    /// Chooses sides and shares by an estimate of the cycles that the busiest worker needs. With `by_rows`, workers share the rows
+    /// of `a` and nothing else.
+    fn choose(kernel: &Kernel, batches: usize, a: Side, b: Side, steps: usize, (workers, by_rows): (usize, bool)) -> Self {
         let mut best: Option<(f64, bool, [usize; 3])> = None;
         for swapped in [false, true] {
             let (left, right) = if swapped { (&b, &a) } else { (&a, &b) };
             for along_batch in 1..=workers.min(batches) {
                 for along_left in 1..=workers / along_batch {
                     let grid = [along_batch, along_left, workers / along_batch / along_left];
+                    if by_rows && grid != (if swapped { [1, 1, workers] } else { [1, workers, 1] }) {
+                        continue;
+                    }
                     let cost = estimate(kernel, batches, left, right, steps, grid);
                     if best.is_none_or(|(least, ..)| cost < least) {
                         best = Some((cost, swapped, grid));
@@ -212,7 +225,8 @@ impl Blocked {
         let (_, swapped, grid) = best.unwrap_or((0.0, false, [1, 1, 1]));
         let (left, right) = if swapped { (b, a) } else { (a, b) };
         let rows = left.extent.div_ceil(kernel.lanes).div_ceil(grid[1]) * kernel.lanes;
-        let columns = right.extent.div_ceil(grid[2]);
+        // Parts that are given may be one longer than even ones.
+        let columns = right.extent.div_ceil(grid[2]) + usize::from(by_rows);
         let step_block = step_block(steps);
         let left_block = (LEFT_BLOCK / step_block.max(1) / kernel.rows).max(1) * kernel.rows;
         Self {

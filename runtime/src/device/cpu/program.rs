@@ -6,6 +6,7 @@
 //! What always holds: pointers handed to kernels and contractions lie in the executable's arena or in states whose types were
 //! checked in this run, at the offsets that the plan gives; the plan's barriers keep workers from touching what others write.
 
+use super::dot::LINE;
 use super::memory::Memory;
 use super::state::StateStore;
 use super::{ConvPlan, DotPlan, Worker, Workers};
@@ -87,9 +88,9 @@ enum Task {
     /// Calls a kernel: pointers from `first` on, the part of each worker.
     Kernel { function: KernelFn, first: usize, params: usize, parts: Vec<Option<(i64, i64)>> },
     /// A product; operands' and result's pointers from `first` on.
-    Dot { plan: Box<DotPlan>, first: usize, scratch: usize },
+    Dot { plan: Box<DotPlan>, first: usize },
     /// A convolution; likewise.
-    Conv { plan: Box<ConvPlan>, first: usize, scratch: usize },
+    Conv { plan: Box<ConvPlan>, first: usize },
 }
 
 /// A compiled program with its arena.
@@ -108,6 +109,8 @@ pub struct Executable {
     /// Keeps the memory behind `scratch_base`.
     _scratch: Memory,
     scratch_base: *mut f32,
+    /// Elements of the scratch of each worker.
+    scratch_of_worker: usize,
     bases: Vec<*mut u32>,
     /// Owns the code that tasks call.
     _code: Native,
@@ -122,6 +125,7 @@ struct Shared<'a> {
     pointers: &'a [*const u8],
     per_worker: usize,
     scratch: *mut f32,
+    scratch_of_worker: usize,
 }
 
 // SAFETY: workers only read it; what the pointers lead to is kept apart by the plan's shares and barriers.
@@ -134,8 +138,8 @@ impl Executable {
         let code = Native::compile(&plan.kernels)?;
         let mut tasks = Vec::with_capacity(plan.steps.len());
         let mut sites: Vec<Vec<(usize, usize)>> = vec![Vec::new(); count];
-        // Contractions between two barriers have scratch of their own: workers may be at different ones.
-        let (mut scratch, mut since_barrier) = (0, 0);
+        // A worker's scratch is its own, as long as the longest of its contractions needs.
+        let mut scratch = 0;
         let locate = |buffer: usize, offset: i64| -> Result<(usize, usize)> {
             let offset =
                 usize::try_from(offset).map_err(|_| Error::device("internal: an operand begins before its buffer"))?;
@@ -146,15 +150,6 @@ impl Executable {
         };
         for step in &plan.steps {
             let first = sites[0].len();
-            if step.barrier {
-                since_barrier = 0;
-            }
-            let mut reserve = |elements: usize| {
-                let at = since_barrier;
-                since_barrier += elements.next_multiple_of(16);
-                scratch = scratch.max(since_barrier);
-                at
-            };
             let mut spots = |spots: &[Spot; 3]| -> Result<()> {
                 for spot in spots {
                     let site = locate(spot.buffer, spot.offset)?;
@@ -175,21 +170,22 @@ impl Executable {
                 StepWork::Dot(spec, operands) => {
                     spots(operands)?;
                     let plan = Box::new(DotPlan::new(spec, count));
-                    let scratch = reserve(plan.scratch_len());
-                    Task::Dot { plan, first, scratch }
+                    scratch = scratch.max(plan.scratch_of_worker());
+                    Task::Dot { plan, first }
                 }
                 StepWork::Conv(spec, operands) => {
                     spots(operands)?;
                     let plan = Box::new(ConvPlan::new(spec, count));
-                    let scratch = reserve(plan.scratch_len());
-                    Task::Conv { plan, first, scratch }
+                    scratch = scratch.max(plan.scratch_of_worker());
+                    Task::Conv { plan, first }
                 }
             };
             tasks.push((step.barrier, task));
         }
         let per_worker = sites[0].len();
         let sites = sites.concat();
-        let mut scratch = Memory::zeroed(scratch);
+        let scratch_of_worker = scratch.next_multiple_of(LINE);
+        let mut scratch = Memory::zeroed(count * scratch_of_worker);
         Ok(Executable {
             inputs: graph.inputs.clone(),
             states: graph.states.clone(),
@@ -199,6 +195,7 @@ impl Executable {
             per_worker,
             arena: Memory::zeroed(plan.arena),
             scratch_base: scratch.as_mut_ptr().cast(),
+            scratch_of_worker,
             _scratch: scratch,
             bases: Vec::with_capacity(graph.states.len() + 1),
             _code: code,
@@ -272,7 +269,13 @@ impl Executable {
 
     /// What workers need; the scratch is theirs until the run ends.
     fn shared(&self) -> Shared<'_> {
-        Shared { tasks: &self.tasks, pointers: &self.pointers, per_worker: self.per_worker, scratch: self.scratch_base }
+        Shared {
+            tasks: &self.tasks,
+            pointers: &self.pointers,
+            per_worker: self.per_worker,
+            scratch: self.scratch_base,
+            scratch_of_worker: self.scratch_of_worker,
+        }
     }
 
     fn check_inputs(&self, inputs: &[HostSlice<'_>]) -> Result<()> {
@@ -336,6 +339,10 @@ impl Shared<'_> {
         }
     }
 
+    fn scratch_of(&self, worker: Worker<'_>) -> *mut f32 {
+        self.scratch.wrapping_add(worker.index * self.scratch_of_worker)
+    }
+
     fn task(&self, task: &Task, worker: Worker<'_>) {
         let mine = &self.pointers[worker.index * self.per_worker..][..self.per_worker];
         match task {
@@ -345,16 +352,16 @@ impl Shared<'_> {
                 // axis, and the plan's barriers keep other workers away from what this part touches.
                 unsafe { function(mine[*first..*first + *params].as_ptr(), begin, end) }
             }
-            Task::Dot { plan, first, scratch } => {
+            Task::Dot { plan, first } => {
                 let [a, b, c] = [0, 1, 2].map(|i| mine[first + i].cast::<f32>());
-                // SAFETY: the pointers and views are the plan's; the result shares memory with no operand; the scratch was
-                // made as long as all reservations and is this contraction's own until the next barrier.
-                unsafe { plan.run(a, b, c.cast_mut(), self.scratch.add(*scratch), worker.index, worker.count) }
+                // SAFETY: the pointers and views are the plan's; the result shares memory with no operand; each worker has a
+                // scratch as long as its longest contraction needs.
+                unsafe { plan.run(a, b, c.cast_mut(), self.scratch_of(worker), worker.index, worker.count) }
             }
-            Task::Conv { plan, first, scratch } => {
+            Task::Conv { plan, first } => {
                 let [x, w, out] = [0, 1, 2].map(|i| mine[first + i].cast::<f32>());
                 // SAFETY: as for products.
-                unsafe { plan.run(x, w, out.cast_mut(), self.scratch.add(*scratch), worker.index, worker.count) }
+                unsafe { plan.run(x, w, out.cast_mut(), self.scratch_of(worker), worker.index, worker.count) }
             }
         }
     }

@@ -23,6 +23,8 @@ const FEWEST_CHANNELS: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Fold {
     samples: usize,
+    /// The samples of each worker, where the plan says.
+    parts: Vec<(usize, usize)>,
     sample_x: isize,
     sample_out: isize,
     groups: BatchAxis,
@@ -104,6 +106,7 @@ impl Fold {
         let lines = (PIECE / 2 / (line * products).max(1)).clamp(1, axes[0].input * axes[1].input);
         Self {
             samples: spec.samples.extent,
+            parts: spec.parts.clone(),
             sample_x: spec.samples.a,
             sample_out: spec.samples.c,
             groups: spec.groups,
@@ -159,7 +162,10 @@ impl Fold {
         worker: usize,
         count: usize,
     ) {
-        let samples = share(self.samples, 1, worker, count);
+        let samples = match self.parts.get(worker) {
+            Some((begin, end)) => *begin..*end,
+            None => share(self.samples, 1, worker, count),
+        };
         if samples.is_empty() {
             return;
         }

@@ -32,6 +32,8 @@ pub(super) struct Forward {
     blocks: Vec<Block>,
     /// Workers along the pixels and along the features.
     grid: [usize; 2],
+    /// The pixels of each worker, where the plan says.
+    parts: Vec<std::ops::Range<usize>>,
     /// Pixels of a piece, and the distance between their rows.
     piece: usize,
     width: usize,
@@ -79,7 +81,13 @@ impl Forward {
         let pixel_out =
             Index::in_order(outer.into_iter().chain(phase.axes.map(|x| Axis { extent: x.output, strides: [x.out] })));
         let features = spec.features.extent;
-        let grid = grid(kernel, unfold.pixels(), features, taps * channels.extent, workers);
+        let grid = match spec.parts.is_empty() {
+            true => grid(kernel, unfold.pixels(), features, taps * channels.extent, workers),
+            false => [workers, 1],
+        };
+        // All pixels of a sample lie together.
+        let of_sample = unfold.pixels() / samples.extent.max(1);
+        let parts = spec.parts.iter().map(|(begin, end)| begin * of_sample..end * of_sample).collect();
         let steps = blocks.iter().map(|block| block.steps).max().unwrap_or(0);
         let width = row_width(steps);
         let piece = (PIECE / width).clamp(1, unfold.pixels().div_ceil(grid[0]).max(1)).next_multiple_of(kernel.columns);
@@ -95,6 +103,7 @@ impl Forward {
             pixel_out: pixel_out.offsets(0),
             blocks,
             grid,
+            parts,
             piece,
             width,
             packed,
@@ -121,7 +130,10 @@ impl Forward {
         if worker >= along_pixels * along_features {
             return;
         }
-        let pixels = share(self.unfold.pixels(), 1, worker % along_pixels, along_pixels);
+        let pixels = match self.parts.get(worker) {
+            Some(part) => part.clone(),
+            None => share(self.unfold.pixels(), 1, worker % along_pixels, along_pixels),
+        };
         let features = share(self.features, kernel.lanes, worker / along_pixels, along_features);
         if pixels.is_empty() || features.is_empty() {
             return;

@@ -83,24 +83,23 @@ impl ConvPlan {
         Self { kernel, workers, parts, scratch_of_worker }
     }
 
-    /// Scratch that a run needs, in elements, for all workers together.
-    pub fn scratch_len(&self) -> usize {
-        self.workers * self.scratch_of_worker
+    /// Scratch that a worker needs for its share, in elements.
+    pub fn scratch_of_worker(&self) -> usize {
+        self.scratch_of_worker
     }
 
     /// Computes the share of worker `worker` of `count`. Run by all workers, in any order, it makes the whole result.
     ///
     /// # Safety
     /// `x`, `w` and `out` are base pointers as [`ConvSpec`] has them: readable, readable and writable at every place of the views.
-    /// `out` overlaps neither operand, nor has it two places at one address. `scratch` is writable for [`ConvPlan::scratch_len`]
-    /// elements and used by nobody else until all workers have returned. `count` is the number of workers planned for and `worker` is
+    /// `out` overlaps neither operand, nor has it two places at one address. `scratch` is writable for
+    /// [`ConvPlan::scratch_of_worker`] elements and this worker's own until it returns. `count` is the number of workers planned for and `worker` is
     /// less.
     pub unsafe fn run(&self, x: *const f32, w: *const f32, out: *mut f32, scratch: *mut f32, worker: usize, count: usize) {
         debug_assert!(count == self.workers && worker < count);
         for part in &self.parts {
-            // SAFETY: phases lie inside the views; each worker has a scratch of its own.
+            // SAFETY: phases lie inside the views; the scratch is long enough for each.
             unsafe {
-                let scratch = scratch.add(worker * self.scratch_of_worker);
                 let (w, out) = (w.wrapping_offset(part.w_at), out.wrapping_offset(part.out_at));
                 match &part.work {
                     Work::Zero(zero) => zero.run(out, worker, count),
@@ -126,7 +125,8 @@ fn work(kernel: &Kernel, spec: &ConvSpec, phase: Phase, workers: usize) -> Work 
         } else {
             phase.taps() > phase.axes.iter().map(|axis| axis.output).product()
         };
-    if summed_over_windows {
+    // Parts of samples, where they are given, are parts of the result: that form has none.
+    if summed_over_windows && spec.parts.is_empty() {
         Work::Gradient(Gradient::new(kernel, spec, &phase, workers))
     } else {
         Work::Forward(Forward::new(kernel, spec, &phase, workers))

@@ -55,7 +55,7 @@ fn verify(spec: &ConvSpec, x: &Layout, w: &Layout, out: &Layout) -> Vec<&'static
                 Work::Fold(_) => "fold",
             })
             .collect();
-        let scratch = Scratch::new(plan.scratch_len());
+        let scratch = Scratch::new(plan.scratch_of_worker());
         let mut out = out.clone();
         for worker in (0..workers).rev() {
             // SAFETY: the layouts hold all places of the spec's views; workers run one after another.
@@ -86,6 +86,7 @@ impl Shape {
     fn with_strides(&self, x: &[isize], w: &[isize], out: &[isize]) -> ConvSpec {
         let spatial = |(d, axis): (usize, &SpatialAxis)| SpatialAxis { x: x[3 + d], w: w[3 + d], out: out[3 + d], ..*axis };
         ConvSpec {
+            parts: vec![],
             samples: LeftAxis { extent: self.samples, a: x[0], c: out[0] },
             groups: BatchAxis { extent: self.groups, a: x[1], b: w[0], c: out[1] },
             channels: ContractAxis { extent: self.channels, a: x[2], b: w[2] },

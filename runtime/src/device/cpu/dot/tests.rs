@@ -50,7 +50,7 @@ fn verify(spec: &DotSpec, a: &Layout, b: &Layout, c: &Layout) {
     let mut first: Option<Vec<f32>> = None;
     for workers in 1..=3 {
         let plan = DotPlan::new(spec, workers);
-        let scratch = Scratch::new(plan.scratch_len());
+        let scratch = Scratch::new(plan.scratch_of_worker());
         let mut c = c.clone();
         for worker in (0..workers).rev() {
             // SAFETY: the layouts hold all places of the spec's views; workers run one after another.
@@ -83,6 +83,7 @@ fn random_spec(numbers: &mut Numbers, largest: &[usize]) -> (DotSpec, Layout, La
             .map(|i| RightAxis { extent: n[i], b: b_strides[s + k.len() + i], c: c_strides[s + mn + i] })
             .collect(),
         k: (0..k.len()).map(|i| ContractAxis { extent: k[i], a: a_strides[s + mn + i], b: b_strides[s + i] }).collect(),
+        rows: vec![],
     };
     (spec, a, b, c)
 }
