@@ -22,7 +22,7 @@ pub mod types;
 mod usage;
 
 pub use code::{decode, encode};
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, nearest};
 pub use evaluate::{Evaluation, Mode};
 pub use function::Function;
 pub use link::{Linked, Origin, link};

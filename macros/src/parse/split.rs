@@ -142,16 +142,8 @@ fn skip_item(rest: &mut std::iter::Peekable<impl Iterator<Item = TokenTree>>) {
     }
 }
 
-/// `; did you mean …?` for a word one letter away from a keyword.
+/// `; did you mean …?` for a word that is nearly one that begins an item.
 fn near_keyword(word: &str) -> String {
-    let near = KEYWORDS.iter().find(|k| {
-        let (a, b): (Vec<char>, Vec<char>) = (word.chars().collect(), k.chars().collect());
-        let common = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-        let (rest_a, rest_b) = (&a[common..], &b[common..]);
-        rest_a == rest_b.get(1..).unwrap_or(&['\0'])
-            || rest_b == rest_a.get(1..).unwrap_or(&['\0'])
-            || (rest_a.len() == rest_b.len() && rest_a.get(1..) == rest_b.get(1..))
-            || (a.len() == b.len() + 1 && a.starts_with(&b))
-    });
+    let near = saddlepoint_language::nearest(word, KEYWORDS);
     near.map(|k| format!("; did you mean `{k}`?")).unwrap_or_default()
 }
