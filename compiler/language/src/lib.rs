@@ -33,4 +33,4 @@ pub use resolve::{
 pub use target::{Call, Layer, Target, Typed, TypesOnly};
 pub use tree::Model;
 pub use types::{Dim, Element, TensorType};
-pub use usage::{Unused, unused};
+pub use usage::{Unused, Use, unused, uses};

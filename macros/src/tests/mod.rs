@@ -3,6 +3,7 @@
 mod damage;
 mod divergence;
 mod shown;
+mod spans;
 
 use crate::model::expand_model;
 use crate::parse;
@@ -203,6 +204,20 @@ fn an_item_that_cannot_be_read_brings_no_errors_about_its_name() {
             .expect("tokens");
     let said = said(&body);
     assert_eq!(said.len(), 6, "{said:#?}");
+}
+
+/// Editors expand tokens that do not say on which line they stand.
+#[test]
+fn an_item_that_does_not_end_keeps_the_next_ones_on_one_line_too() {
+    let body: TokenStream =
+        "model Line { data data: [2]; latent w: [2] per data noise z: normal([2]) net D(x: [2]) -> [1] { x.dense(1) }
+ player D minimizes { E[D(data + w)] + E[z] } train { D: sgd(0.1); } output score(x: [2]) = D(x) }"
+            .replace('\n', "")
+            .parse()
+            .expect("tokens");
+    let said = said(&body);
+    assert_eq!(said.len(), 3, "{said:#?}");
+    assert!(said.iter().all(|message| message.contains("item does not end: expected `;`")), "{said:#?}");
 }
 
 #[test]
