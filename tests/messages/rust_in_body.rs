@@ -4,8 +4,9 @@ gan! {
     model Small {
         data x: [1, 8, 8];
         noise z: normal([16]);
-        net G(z: [16]) -> [1, 8, 8] { z.dense(64).reshape([1, 8, 8]).tanh() }
+        net G(z: [16]) -> [1, 8, 8] { return z.dense(64).reshape([1, 8, 8]).tanh() }
         net D(x: [1, 8, 8]) -> [1] {
+            let unit = _;
             let h = &x;
             if h.mean() > 0.0 { return h; }
             h.flatten().dense(1) as f32

@@ -22,7 +22,7 @@ pub mod types;
 mod usage;
 
 pub use code::{decode, encode};
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, nearest};
 pub use evaluate::{Evaluation, Mode};
 pub use function::Function;
 pub use link::{Linked, Origin, link};
@@ -33,4 +33,4 @@ pub use resolve::{
 pub use target::{Call, Layer, Rows, Target, Typed, TypesOnly};
 pub use tree::Model;
 pub use types::{Dim, Element, TensorType};
-pub use usage::{Unused, unused};
+pub use usage::{Unused, Use, unused, uses};

@@ -1,8 +1,8 @@
-//! What a model declares and nothing uses (rule N6): a walk over names, without types.
+//! Which name is which: where each is declared, and what nothing uses (rule N6). A walk over names, without types.
 
 use std::collections::BTreeSet;
 
-use crate::tree::{Block, Expr, ExprKind, Model, Name, Param, Pattern, Setting, Statement, Type};
+use crate::tree::{Block, Expr, ExprKind, Model, Name, Param, Pattern, Setting, Site, Statement, Type};
 
 /// Something that nothing uses.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,22 @@ pub fn unused(model: &Model) -> Vec<Unused> {
     let Walk { mut unused, .. } = walk;
     unused.sort_by_key(|found| found.name.site);
     unused
+}
+
+/// A name where it is used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Use {
+    /// Where.
+    pub site: Site,
+    /// What it means, as it is declared: an item, a field of a group, a parameter or a local.
+    pub of: Name,
+}
+
+/// Every use of a declared name, once. What means nothing is left out: it is an error elsewhere.
+pub fn uses(model: &Model) -> Vec<Use> {
+    let mut walk = Walk::over(model);
+    walk.players();
+    walk.uses
 }
 
 /// The `fn`s that nothing calls.
@@ -41,13 +57,20 @@ struct Walk<'m> {
     read: BTreeSet<String>,
     called: BTreeSet<&'m str>,
     unused: Vec<Unused>,
+    uses: Vec<Use>,
 }
 
 impl<'m> Walk<'m> {
     /// Walks through all bodies: locals are settled then, items are not.
     fn over(model: &'m Model) -> Walk<'m> {
-        let mut walk =
-            Walk { model, scopes: Vec::new(), read: BTreeSet::new(), called: BTreeSet::new(), unused: Vec::new() };
+        let mut walk = Walk {
+            model,
+            scopes: Vec::new(),
+            read: BTreeSet::new(),
+            called: BTreeSet::new(),
+            unused: Vec::new(),
+            uses: Vec::new(),
+        };
         walk.declarations();
         walk.bodies();
         walk
@@ -64,6 +87,7 @@ impl<'m> Walk<'m> {
             latent.initial.iter().for_each(|initial| self.expression(initial));
             if let Some(per) = &latent.per {
                 self.whole_group(&per.text);
+                self.used(per.site, self.value(&per.text));
             }
         }
         for item in &model.divergences {
@@ -96,15 +120,17 @@ impl<'m> Walk<'m> {
         let mut games = BTreeSet::new();
         for player in &model.players {
             for name in &player.updates {
-                self.name(&name.text);
+                self.read(&name.text);
                 self.called.insert(&name.text);
+                let net = model.nets.iter().map(|net| &net.name).find(|net| net.text == name.text);
+                self.used(name.site, net.or_else(|| self.value(&name.text)));
             }
             // Both sides of a game have one body.
             if !player.game || games.insert(player.body.site) {
                 self.block(&player.body);
             }
             if player.updates.is_empty() {
-                self.name(&player.name.text);
+                self.read(&player.name.text);
                 self.called.insert(&player.name.text);
             }
         }
@@ -112,8 +138,18 @@ impl<'m> Walk<'m> {
         for output in &model.outputs {
             self.types(&output.parameters);
             // Without a type a parameter takes that of the model's value of its name (rule N4).
-            output.parameters.iter().filter(|p| p.ty.is_none()).for_each(|p| self.name(&p.name.text));
+            output.parameters.iter().filter(|p| p.ty.is_none()).for_each(|p| self.read(&p.name.text));
             self.scoped(output.parameters.iter().map(|p| &p.name), |walk| walk.expression(&output.value));
+        }
+    }
+
+    /// Players where lines of `train` and phases name them.
+    fn players(&mut self) {
+        let model = self.model;
+        let lines = model.trains.iter().flat_map(|train| &train.lines).flat_map(|line| &line.players);
+        for name in lines.chain(model.phases.iter().flat_map(|phase| &phase.players)) {
+            let player = model.players.iter().map(|player| &player.name).find(|player| player.text == name.text);
+            self.used(name.site, player);
         }
     }
 
@@ -165,12 +201,48 @@ impl<'m> Walk<'m> {
     }
 
     /// A name that is read: a local, else a value of the model.
-    fn name(&mut self, name: &str) {
+    fn name(&mut self, name: &str, site: Site) {
+        self.used(site, self.local(name).or_else(|| self.value(name)));
         let local = self.scopes.iter_mut().rev().flat_map(|scope| scope.iter_mut().rev());
-        if let Some(local) = local.into_iter().find(|local| local.name.text == name) {
-            local.read = true;
-            return;
+        match local.into_iter().find(|local| local.name.text == name) {
+            Some(local) => local.read = true,
+            None => self.read(name),
         }
+    }
+
+    fn local(&self, name: &str) -> Option<&'m Name> {
+        let locals = self.scopes.iter().rev().flat_map(|scope| scope.iter().rev()).map(|local| local.name);
+        locals.into_iter().find(|local| local.text == name)
+    }
+
+    /// The value of the model that has this name.
+    fn value(&self, name: &str) -> Option<&'m Name> {
+        let model = self.model;
+        let values = (model.consts.iter().map(|item| &item.name))
+            .chain(model.hypers.iter().map(|item| &item.name))
+            .chain(model.groups.iter().map(|item| &item.name))
+            .chain(model.noises.iter().map(|item| &item.name))
+            .chain(model.latents.iter().map(|item| &item.name))
+            .chain(model.lets.iter().flat_map(|item| item.pattern.names()))
+            .chain(model.groups.iter().flat_map(|group| &group.fields).map(|field| &field.name));
+        values.into_iter().find(|value| value.text == name)
+    }
+
+    /// The net, fn or divergence that has this name.
+    fn callable(&self, name: &str) -> Option<&'m Name> {
+        let model = self.model;
+        let callables = (model.nets.iter().map(|item| &item.name))
+            .chain(model.fns.iter().map(|item| &item.name))
+            .chain(model.divergences.iter().map(|item| &item.name));
+        callables.into_iter().find(|callable| callable.text == name)
+    }
+
+    fn used(&mut self, site: Site, of: Option<&Name>) {
+        self.uses.extend(of.map(|of| Use { site, of: of.clone() }));
+    }
+
+    /// A value of the model that is read.
+    fn read(&mut self, name: &str) {
         self.read.insert(name.to_string());
         let model = self.model;
         for group in &model.groups {
@@ -203,7 +275,10 @@ impl<'m> Walk<'m> {
                 self.bind(pattern);
             }
             // To be changed is not to be used.
-            Statement::Assign { value, .. } | Statement::Push { value, .. } => self.expression(value),
+            Statement::Assign { name, value, .. } | Statement::Push { name, value } => {
+                self.used(name.site, self.local(&name.text));
+                self.expression(value);
+            }
             Statement::For { pattern, over, body } => {
                 self.expression(over);
                 self.scoped(pattern.names(), |walk| walk.block(body));
@@ -229,7 +304,7 @@ impl<'m> Walk<'m> {
 
     fn expression(&mut self, expr: &'m Expr) {
         match &expr.kind {
-            ExprKind::Name { name } => self.name(name),
+            ExprKind::Name { name } => self.name(name, expr.site),
             ExprKind::Number { .. } | ExprKind::Bool { .. } | ExprKind::Unknown => {}
             ExprKind::Path { arguments, .. } => arguments.iter().for_each(|argument| self.expression(argument)),
             ExprKind::Binary { left, right, .. } => {
@@ -240,14 +315,25 @@ impl<'m> Walk<'m> {
                 self.expression(value)
             }
             ExprKind::Field { value, field } => match &value.kind {
-                ExprKind::Name { name } if self.is_group(name) => drop(self.read.insert(full(name, &field.text))),
+                ExprKind::Name { name } if self.is_group(name) => {
+                    self.read.insert(full(name, &field.text));
+                    self.used(value.site, self.value(name));
+                    let group = self.model.groups.iter().find(|group| group.name.text == *name);
+                    let fields = group.into_iter().flat_map(|group| &group.fields).map(|field| &field.name);
+                    self.used(field.site, fields.into_iter().find(|declared| declared.text == field.text));
+                }
                 _ => self.expression(value),
             },
             ExprKind::Call { name, arguments, named, .. } => {
                 self.called.insert(name);
+                self.used(expr.site, self.callable(name));
                 // `d.conjugate(t)` names a divergence as its receiver.
-                if let Some(ExprKind::Name { name }) = arguments.first().map(|first| &first.kind) {
+                if let Some((ExprKind::Name { name }, site)) = arguments.first().map(|first| (&first.kind, first.site)) {
                     self.called.insert(name);
+                    let value = self.local(name).or_else(|| self.value(name));
+                    if value.is_none() {
+                        self.used(site, self.callable(name));
+                    }
                 }
                 arguments.iter().for_each(|argument| self.expression(argument));
                 self.settings(named);

@@ -20,10 +20,11 @@ pub fn host_type(ty: &Type) -> TokenStream {
 pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
     let visibility = &e.visibility;
     let (batch, data) = (&names.batch, &names.data);
-    let groups = e.model.groups.iter().filter(|g| !g.single).map(|group| {
+    let groups = e.model.groups.iter().enumerate().filter(|(_, g)| !g.single).map(|(index, group)| {
         let name = names.group(&group.name.text);
-        let fields = group.fields.iter().map(|f| {
-            let (field, ty, doc) = (e.user(&f.name), host_type(&f.ty), format!("Field `{}` of every sample.", f.name.text));
+        let fields = group.fields.iter().enumerate().map(|(place, f)| {
+            let doc = format!("Field `{}` of every sample{}.", f.name.text, written(e, index, place));
+            let (field, ty) = (e.user(&f.name), host_type(&f.ty));
             quote! { #[doc = #doc] pub #field: #ty }
         });
         let rows = has_rows(e, &group.name.text).then(|| {
@@ -37,7 +38,7 @@ pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
             #visibility struct #name { #rows #(#fields),* }
         }
     });
-    let batch_fields = e.model.groups.iter().map(|group| {
+    let batch_fields = e.model.groups.iter().enumerate().map(|(index, group)| {
         let name = e.user(&group.name);
         let ty = match group.fields.first() {
             Some(field) if group.single => host_type(&field.ty),
@@ -46,7 +47,10 @@ pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
                 quote!(#ty)
             }
         };
-        let doc = format!("Data group `{}`.", group.name.text);
+        let doc = match group.single {
+            true => format!("Data `{}` of every sample{}.", group.name.text, written(e, index, 0)),
+            false => format!("Data group `{}`.", group.name.text),
+        };
         let rows = (group.single && has_rows(e, &group.name.text)).then(|| {
             let rows = rows_field(&group.name.text);
             quote! { , #[doc = "Positions of the samples in their source: latents own a row each."] pub #rows: ::saddlepoint::Rows }
@@ -69,6 +73,12 @@ pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
         #sources
         const _: () = { let _: ::core::option::Option<#data<'static>> = ::core::option::Option::None; };
     }
+}
+
+/// The type of a field as a model writes it, `: [3, 32, 32]`, where it is known.
+fn written(e: &Expansion<'_>, group: usize, field: usize) -> String {
+    let known = e.resolved.groups.get(group).and_then(|group| group.fields.get(field));
+    known.map(|field| format!(": `{}`", field.ty)).unwrap_or_default()
 }
 
 /// Whether a latent owns a row for every sample of the group.

@@ -1,13 +1,14 @@
 //! From a checked model to the code that stands in the user's crate: types, methods, and the model's text for the engine.
 //!
-//! Names of the user are emitted once, with their spans, where they are declared (a struct, a field, a variant, a method), so that
-//! completion, hover and renaming work; everything else carries the call's span. The skeleton is complete whatever errors
-//! there are: these stand beside it as `compile_error!` at the user's tokens.
+//! Names of the user are emitted with their spans: once where they are declared (a struct, a field, a variant, a method), and once
+//! for each use, so that completion, hover, going to the declaration and renaming work; everything else carries the call's
+//! span. The skeleton is complete whatever errors there are: these stand beside it as `compile_error!` at the user's tokens.
 
 mod data;
 mod names;
 mod outputs;
 mod players;
+mod references;
 mod unused;
 
 use names::Names;
@@ -78,9 +79,11 @@ pub fn expand(e: &Expansion<'_>) -> TokenStream {
     let source = source(e);
     let nets = nets(e);
     let unused = unused::declarations(e);
+    let references = references::function(e, &names);
     quote! {
         #(#errors)*
         #unused
+        #references
         #structure
         #data
         #players

@@ -4,11 +4,12 @@ use super::names::Names;
 use super::{Expansion, ident};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
+use saddlepoint_language::tree::Name;
 
 /// Enumerations of players, nets and phases, and the struct of metrics.
 pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
     let visibility = &e.visibility;
-    let enumeration = |name: &Ident, doc: &str, variants: Vec<Ident>| {
+    let enumeration = |name: &Ident, doc: &str, variants: Vec<TokenStream>| {
         let derive = quote!(#[derive(Clone, Copy, Debug, PartialEq, Eq)]);
         quote! {
             #[doc = #doc]
@@ -17,12 +18,19 @@ pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
             #visibility enum #name { #(#variants),* }
         }
     };
-    let players = e.model.players.iter().map(|p| e.user(&p.name)).collect();
-    let nets = e.model.nets.iter().map(|n| e.user(&n.name)).collect();
-    let players = enumeration(&names.player, "The players, in the model's order.", players);
-    let nets = enumeration(&names.net, "The nets, in the model's order.", nets);
+    let variant = |name: &Name, doc: String| {
+        let name = e.user(name);
+        quote! { #[doc = #doc] #name }
+    };
+    let players = e.model.players.iter().map(|p| {
+        let aim = if p.maximize { "maximizes" } else { "minimizes" };
+        variant(&p.name, format!("Player `{}`, who {aim} an objective.", p.name.text))
+    });
+    let nets = e.model.nets.iter().enumerate().map(|(index, n)| variant(&n.name, net(e, index, &n.name)));
+    let players = enumeration(&names.player, "The players, in the model's order.", players.collect());
+    let nets = enumeration(&names.net, "The nets, in the model's order.", nets.collect());
     let phases = (!e.model.phases.is_empty()).then(|| {
-        let phases = e.model.phases.iter().map(|p| e.user(&p.name)).collect();
+        let phases = e.model.phases.iter().map(|p| variant(&p.name, format!("Phase `{}`.", p.name.text))).collect();
         enumeration(&names.phase, "The phases, in the model's order.", phases)
     });
     let metrics = &names.metrics;
@@ -38,6 +46,17 @@ pub fn types(e: &Expansion<'_>, names: &Names) -> TokenStream {
         #[allow(non_snake_case, missing_docs)]
         #[derive(Clone, Copy, Debug, PartialEq)]
         #visibility struct #metrics { #(pub #fields: #value),* }
+    }
+}
+
+/// What an editor shows of a net: its types, as far as they are known.
+fn net(e: &Expansion<'_>, index: usize, name: &Name) -> String {
+    match e.resolved.nets.get(index) {
+        Some(net) => {
+            let parameters: Vec<String> = net.parameters.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
+            format!("`net {}({}) -> {}`", name.text, parameters.join(", "), net.result)
+        }
+        None => format!("Net `{}`.", name.text),
     }
 }
 

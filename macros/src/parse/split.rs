@@ -40,6 +40,7 @@ pub struct RawItem {
 impl Parser {
     /// Cuts tokens into items.
     pub(super) fn split(&mut self, tokens: TokenStream) -> Vec<RawItem> {
+        let lines = tells_lines(&tokens);
         let mut rest = tokens.into_iter().peekable();
         let (mut items, mut attributes) = (Vec::new(), Vec::new());
         while let Some(token) = rest.next() {
@@ -53,7 +54,7 @@ impl Parser {
                 }
                 TokenTree::Punct(p) if p.as_char() == ';' => {}
                 TokenTree::Ident(keyword) if KEYWORDS.contains(&keyword.to_string().as_str()) => {
-                    let (tokens, end) = self.item_tokens(&keyword, &mut rest);
+                    let (tokens, end) = self.item_tokens(&keyword, lines, &mut rest);
                     items.push(RawItem { attributes: std::mem::take(&mut attributes), keyword, tokens, end });
                 }
                 TokenTree::Ident(word) => {
@@ -79,6 +80,7 @@ impl Parser {
     fn item_tokens(
         &mut self,
         keyword: &Ident,
+        lines: bool,
         rest: &mut std::iter::Peekable<impl Iterator<Item = TokenTree>>,
     ) -> (Vec<TokenTree>, Span) {
         let word = keyword.to_string();
@@ -87,7 +89,7 @@ impl Parser {
         while let Some(next) = rest.peek() {
             if let TokenTree::Ident(ident) = next
                 && let Some(last) = tokens.last()
-                && begins_next(ident, last, &word)
+                && begins_next(ident, last, &word, lines)
             {
                 let expected = if braced { "`{ … }`" } else { "`;`" };
                 self.error(end, format!("this `{word}` item does not end: expected {expected} before `{ident}`"));
@@ -112,16 +114,28 @@ impl Parser {
     }
 }
 
+/// Whether tokens say on which line they stand. Those that editors expand do not, nor do models on one line.
+fn tells_lines(tokens: &TokenStream) -> bool {
+    let mut lines = tokens.clone().into_iter().map(|token| token.span().start().line);
+    let first = lines.next();
+    lines.any(|line| Some(line) != first)
+}
+
 /// Whether an identifier begins the next item although the last one has not been ended: an item's word right after a complete
-/// expression, on a line of its own.
-fn begins_next(ident: &Ident, last: &TokenTree, word: &str) -> bool {
+/// expression, on a line of its own where lines are known.
+fn begins_next(ident: &Ident, last: &TokenTree, word: &str, lines: bool) -> bool {
     let text = ident.to_string();
     // `min G, max D`; `extern net`; and `min`, `max` are functions too.
     if matches!(text.as_str(), "min" | "max" | "model") || (word == "extern" && text == "net") {
         return false;
     }
-    let complete = !matches!(last, TokenTree::Punct(_));
-    complete && KEYWORDS.contains(&text.as_str()) && last.span().end().line < ident.span().start().line
+    let complete = match last {
+        TokenTree::Punct(_) => false,
+        // After these a name follows, whatever it is.
+        TokenTree::Ident(last) => last != "per" && last != "updates",
+        _ => true,
+    };
+    complete && KEYWORDS.contains(&text.as_str()) && (!lines || last.span().end().line < ident.span().start().line)
 }
 
 fn is_group(token: &TokenTree, delimiter: Delimiter) -> bool {
@@ -142,16 +156,8 @@ fn skip_item(rest: &mut std::iter::Peekable<impl Iterator<Item = TokenTree>>) {
     }
 }
 
-/// `; did you mean …?` for a word one letter away from a keyword.
+/// `; did you mean …?` for a word that is nearly one that begins an item.
 fn near_keyword(word: &str) -> String {
-    let near = KEYWORDS.iter().find(|k| {
-        let (a, b): (Vec<char>, Vec<char>) = (word.chars().collect(), k.chars().collect());
-        let common = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-        let (rest_a, rest_b) = (&a[common..], &b[common..]);
-        rest_a == rest_b.get(1..).unwrap_or(&['\0'])
-            || rest_b == rest_a.get(1..).unwrap_or(&['\0'])
-            || (rest_a.len() == rest_b.len() && rest_a.get(1..) == rest_b.get(1..))
-            || (a.len() == b.len() + 1 && a.starts_with(&b))
-    });
+    let near = saddlepoint_language::nearest(word, KEYWORDS);
     near.map(|k| format!("; did you mean `{k}`?")).unwrap_or_default()
 }

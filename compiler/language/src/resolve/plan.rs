@@ -41,7 +41,8 @@ pub(super) fn types(resolved: &mut Resolved, diagnostics: &mut Vec<Diagnostic>) 
             Some(Item::Group(index)) => Some(*index),
             _ => {
                 let hint = did_you_mean(&group.text, model.groups.iter().map(|group| group.name.text.as_str()));
-                errors.push(Diagnostic::new(group.site, format!("there is no data group `{}`{hint}", group.text)));
+                let all = listed("data groups", model.groups.iter().map(|group| group.name.text.as_str()));
+                errors.push(Diagnostic::new(group.site, format!("there is no data group `{}`{hint}; {all}", group.text)));
                 None
             }
         });

@@ -9,7 +9,7 @@ mod types;
 
 use super::split::RawItem;
 use super::{Parser, depth};
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use saddlepoint_language::tree::Name;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser as _};
@@ -39,6 +39,7 @@ impl Parser {
             Ok((attributes, visibility, name, body, rest))
         };
         let deep = depth::too_deep(depth::header(&tokens)).map(|span| Err(syn::Error::new(span, TOO_DEEP)));
+        let rest = tokens.clone();
         match deep.unwrap_or_else(|| read.parse2(tokens)) {
             Ok((attributes, visibility, name, body, rest)) => {
                 self.parsed.attributes = attributes.iter().map(|a| quote::quote!(#a)).collect();
@@ -56,8 +57,24 @@ impl Parser {
             }
             Err(error) => {
                 self.syntax(&error);
-                let site = self.site(Span::call_site());
-                self.parsed.model.name = Name { text: "Model".into(), site };
+                self.model_without_header(rest);
+            }
+        }
+    }
+
+    /// A model whose header cannot be read, as while somebody writes an attribute above it: what stands after `model` still counts.
+    fn model_without_header(&mut self, tokens: TokenStream) {
+        let mut rest = tokens.into_iter().skip_while(|token| !matches!(token, TokenTree::Ident(word) if word == "model"));
+        let name = match rest.nth(1) {
+            Some(TokenTree::Ident(name)) if syn::parse_str::<Ident>(&name.to_string()).is_ok() => self.name(&name),
+            _ => Name { text: "Model".into(), site: self.site(Span::call_site()) },
+        };
+        self.parsed.model.name = name;
+        if let Some(TokenTree::Group(body)) = rest.next()
+            && body.delimiter() == Delimiter::Brace
+        {
+            for item in self.split(body.stream()) {
+                self.item(item);
             }
         }
     }

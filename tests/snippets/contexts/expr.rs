@@ -1,0 +1,4 @@
+// A Rust function over the compiler's expressions.
+use saddlepoint::prelude::*;
+
+// the snippet
