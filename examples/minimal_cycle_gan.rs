@@ -4,6 +4,7 @@
 use saddlepoint::prelude::*;
 
 gan! {
+    /// Two maps and two critics, with pools of fifty earlier translations.
     pub model Cycle {
         data a: [1, 28, 28];
         data b: [1, 28, 28];

@@ -2,6 +2,7 @@
 use saddlepoint::prelude::*;
 
 gan! {
+    /// The critic has no batch norm: its gradient is each sample's own.
     pub model WganGp {
         data  x: [1, 28, 28];
         noise z: normal([64]);

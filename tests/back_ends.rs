@@ -10,7 +10,7 @@ mod machine;
 use machine::{run, value};
 use saddlepoint_compiler::ir::{Builder, Expr, Graph, Type};
 use saddlepoint_compiler::testing::{Options, Program, compare, random_program, shrink};
-use saddlepoint_runtime::device::cpu::CpuDevice;
+use saddlepoint_runtime::device::cpu::{CpuDevice, HostSlice, StateStore};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 

@@ -111,7 +111,10 @@ impl<'a, T: Target> Evaluation<'a, T> {
                         return;
                     }
                     if to - from > limits::ROUNDS as f64 {
-                        let message = format!("a `for` has at most {} rounds, {from}..{to} are more", limits::ROUNDS);
+                        let message = format!(
+                            "a `for` has at most {} rounds, {from}..{to} are more; make the loop in Rust, around `step` or `turn`",
+                            limits::ROUNDS
+                        );
                         self.report(over.site, message);
                         return;
                     }

@@ -44,7 +44,10 @@ impl<'a, T: Target> Evaluation<'a, T> {
         let items = match rounds {
             Value::Number(None) => vec![Value::Number(None)],
             Value::Number(Some(n)) if n > limits::ROUNDS as f64 => {
-                let message = format!("`repeat` has at most {} rounds, got {n}", limits::ROUNDS);
+                let message = format!(
+                    "`repeat` has at most {} rounds, got {n}; make the loop in Rust, around `step` or `turn`",
+                    limits::ROUNDS
+                );
                 return self.report(written.arguments[1].site, message);
             }
             Value::Number(Some(n)) if n >= 0.0 && n.fract() == 0.0 => {

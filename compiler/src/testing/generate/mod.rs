@@ -91,6 +91,8 @@ impl Generator {
     fn run(&mut self) {
         let first = self.shape(self.options.rank);
         self.leaf(&Type::f32(first));
+        // `Hold` comes in with `StopGrad`.
+        let drawn: Vec<OpKind> = OpKind::ALL.iter().copied().filter(|kind| *kind != OpKind::Hold).collect();
         // Every step may fail; the count of steps bounds the time.
         for _ in 0..self.options.nodes * 4 {
             if self.program.graph.nodes.len() >= self.options.nodes {
@@ -103,7 +105,7 @@ impl Generator {
                 let kind = match self.rng.below(100) {
                     0..8 => OpKind::Conv,
                     8..12 => OpKind::Dot,
-                    _ => *self.rng.choose(OpKind::ALL).unwrap_or(&OpKind::Add),
+                    _ => *self.rng.choose(&drawn).unwrap_or(&OpKind::Add),
                 };
                 self.grow(kind);
             }

@@ -68,7 +68,46 @@ fn verify(spec: &ConvSpec, x: &Layout, w: &Layout, out: &Layout) -> Vec<&'static
             Some(first) => assert!(out.values().iter().zip(first).all(|(x, y)| x.to_bits() == y.to_bits()), "{spec:?}"),
         }
     }
+    verify_parts(spec, x, w, out, &expected);
     forms
+}
+
+/// Gives the samples out in parts: each worker writes the results of its own samples and no others.
+fn verify_parts(spec: &ConvSpec, x: &Layout, w: &Layout, out: &Layout, expected: &[(isize, f64)]) {
+    let samples = spec.samples.extent;
+    if samples == 0 || expected.is_empty() {
+        return;
+    }
+    let parts = vec![(0, samples / 2), (samples / 2, samples), (samples, samples)];
+    let spec = ConvSpec { parts: parts.clone(), ..spec.clone() };
+    let plan = ConvPlan::new(&spec, parts.len());
+    let scratch = Scratch::new(plan.scratch_of_worker());
+    let mut out = out.clone();
+    for (worker, (begin, end)) in parts.iter().enumerate() {
+        let before = out.clone();
+        // SAFETY: as in `verify`.
+        unsafe { plan.run(x.base(), w.base(), out.base_mut(), scratch.start(), worker, parts.len()) };
+        for (sample, offset) in places_of_samples(&spec) {
+            let still = before.at(offset).to_bits() == out.at(offset).to_bits();
+            assert!((*begin..*end).contains(&sample) || still, "{spec:?}: worker {worker} writes sample {sample}");
+        }
+    }
+    scratch.check();
+    check(&out, expected, &format!("{spec:?}"));
+}
+
+/// Every place of the result, with the sample it belongs to.
+fn places_of_samples(spec: &ConvSpec) -> Vec<(usize, isize)> {
+    let mut places: Vec<(usize, isize)> = (0..spec.samples.extent).map(|s| (s, s as isize * spec.samples.c)).collect();
+    let axes = [(spec.groups.extent, spec.groups.c), (spec.features.extent, spec.features.c)];
+    for (extent, stride) in axes.into_iter().chain(spec.spatial.iter().map(|s| (s.output, s.out))) {
+        let along = |(sample, at): &(usize, isize)| {
+            let (sample, at) = (*sample, *at);
+            (0..extent as isize).map(move |i| (sample, at + i * stride))
+        };
+        places = places.iter().flat_map(along).collect();
+    }
+    places
 }
 
 struct Shape {
