@@ -3,7 +3,7 @@
 //! In: a verified graph and a number of workers. Out: a [`Plan`]: distinct [`Kernel`]s, steps in order (kernels, products,
 //! convolutions) with their shares and barriers, and the place of every buffer. The way there, one file a decision:
 //!
-//! `analysis` (what is in memory, what is computed together) → `layout` (axis orders) → `units` and `draft` (bodies over
+//! `small` (short products written out) → `analysis` (what is in memory, what is computed together) → `layout` (axis orders) → `units` and `draft` (bodies over
 //! [`Affine`] accesses, contraction specifications) → `order` (loops, vector axis, shares) → `schedule` (order of the steps,
 //! states written in place, barriers) → `arena` (offsets).
 //!
@@ -20,6 +20,7 @@ mod layout;
 mod order;
 mod print;
 mod schedule;
+mod small;
 mod units;
 
 pub use affine::Affine;
@@ -159,6 +160,8 @@ pub struct PlanSummary {
     pub arena_bound_bytes: usize,
     /// Floating-point operations of products and convolutions.
     pub contraction_flops: usize,
+    /// The part of them that short products written out in kernels have.
+    pub written_out_flops: usize,
     /// Rough operations of kernels.
     pub kernel_operations: usize,
     /// Bytes that kernels read and write.
@@ -229,10 +232,19 @@ impl Options {
 /// # Errors
 /// [`Error::Codegen`] when the planner contradicts itself: a fault of this compiler.
 pub fn plan(graph: &Graph, options: &Options) -> Result<Plan> {
-    let mut cuts = BTreeSet::new();
+    let small::Expanded { graph, origin, mut cuts, flops } = small::expand(graph)?;
     loop {
-        match attempt(graph, options, &cuts) {
-            Ok(plan) => return plan,
+        match attempt(&graph, options, &cuts) {
+            Ok(plan) => {
+                let mut plan = plan?;
+                plan.summary.contraction_flops += flops;
+                plan.summary.written_out_flops = flops;
+                for step in &mut plan.steps {
+                    step.nodes.iter_mut().for_each(|node| *node = origin[node.index()]);
+                    step.nodes.dedup();
+                }
+                return Ok(plan);
+            }
             Err(node) if cuts.insert(node) => {}
             Err(node) => return Err(Error::codegen(format!("%{} cannot be written to memory", node.0))),
         }
