@@ -10,6 +10,7 @@ mod program;
 mod state;
 #[cfg(test)]
 mod testing;
+mod tile;
 mod workers;
 
 mod dot;

@@ -5,13 +5,15 @@
 //! outside the views; no inserted zero of a dilated input is multiplied; no matrix of all windows is ever made, only pieces that
 //! stay in a core's cache.
 //!
-//! A convolution is carried out in one of three forms, all of them products on the micro-kernels:
+//! A convolution is carried out in one of four forms, all of them products on micro-kernels:
+//! - [`direct`]: the image is read where it lies, a place of several samples at a time: several samples, features side by side;
 //! - [`forward`]: windows of the image unfold into rows, rows times weights are the result;
 //! - [`gradient`]: windows unfold likewise, but are what is summed over: weight gradients;
 //! - [`fold`]: the image times all taps' weights, the products added up where they belong: few output channels.
 //!
-//! Dilated inputs are taken apart into undilated [`phase`]s first.
+//! Dilated inputs are taken apart into undilated [`phase`]s first, but for folding.
 
+mod direct;
 mod fold;
 mod forward;
 mod gradient;
@@ -24,6 +26,7 @@ mod zero;
 use saddlepoint_compiler::plan::ConvSpec;
 
 use super::kernel::Kernel;
+use direct::Direct;
 use fold::Fold;
 use forward::Forward;
 use gradient::Gradient;
@@ -53,6 +56,7 @@ struct Part {
 #[derive(Clone, Debug)]
 enum Work {
     Zero(Zero),
+    Direct(Direct),
     Forward(Forward),
     Gradient(Gradient),
     Fold(Fold),
@@ -75,6 +79,7 @@ impl ConvPlan {
         };
         let scratch = |part: &Part| match &part.work {
             Work::Zero(_) => 0,
+            Work::Direct(direct) => direct.scratch(),
             Work::Forward(forward) => forward.scratch(),
             Work::Gradient(gradient) => gradient.scratch(),
             Work::Fold(fold) => fold.scratch(),
@@ -103,6 +108,7 @@ impl ConvPlan {
                 let (w, out) = (w.wrapping_offset(part.w_at), out.wrapping_offset(part.out_at));
                 match &part.work {
                     Work::Zero(zero) => zero.run(out, worker, count),
+                    Work::Direct(direct) => direct.run(x, w, out, scratch, (worker, count)),
                     Work::Forward(forward) => forward.run(&self.kernel, x, w, out, scratch, worker),
                     Work::Gradient(gradient) => gradient.run(&self.kernel, x, w, out, scratch, worker),
                     Work::Fold(fold) => fold.run(&self.kernel, x, w, out, scratch, worker, count),
@@ -116,6 +122,9 @@ impl ConvPlan {
 fn work(kernel: &Kernel, spec: &ConvSpec, phase: Phase, workers: usize) -> Work {
     if phase.taps() == 0 || spec.channels.extent == 0 {
         return Work::Zero(Zero::new(spec, &phase));
+    }
+    if let Some(direct) = Direct::new(spec, &phase, workers) {
+        return Work::Direct(direct);
     }
     // Rows of windows are copied fastest along whichever of channels and samples lies densest in the image.
     let (channels, samples) = (&spec.channels, &spec.samples);

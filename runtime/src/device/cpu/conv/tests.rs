@@ -50,6 +50,7 @@ fn verify(spec: &ConvSpec, x: &Layout, w: &Layout, out: &Layout) -> Vec<&'static
             .iter()
             .map(|part| match part.work {
                 Work::Zero(_) => "zero",
+                Work::Direct(_) => "direct",
                 Work::Forward(_) => "forward",
                 Work::Gradient(_) => "gradient",
                 Work::Fold(_) => "fold",
@@ -210,8 +211,16 @@ fn random_convolutions_agree_with_the_definition() {
         };
         let got = shape.verify_random(&mut numbers);
         forms.extend(got);
+        // Images as networks have them, channels or samples innermost, and enough of them for tiles across samples.
+        let spatial: Vec<usize> = (3..3 + rank).collect();
+        let order = |head: &[usize], last: &[usize]| [head, &spatial, last].concat();
+        let x = if numbers.below(2) == 0 { order(&[0, 1], &[2]) } else { order(&[2, 1], &[0]) };
+        let w = [order(&[0, 2], &[1]), order(&[0, 1], &[2]), order(&[0, 1, 2], &[])][numbers.below(3)].clone();
+        let out = if numbers.below(3) > 0 { order(&[0, 1], &[2]) } else { order(&[1, 2], &[0]) };
+        let shape = Shape { samples: 1 + numbers.below(14), features: 1 + numbers.below(40), ..shape };
+        forms.extend(shape.verify_ordered(&mut numbers, [&x, &w, &out]));
     }
-    for form in ["zero", "forward", "gradient", "fold"] {
+    for form in ["zero", "direct", "forward", "gradient", "fold"] {
         let count = forms.iter().filter(|&&f| f == form).count();
         // Vectors of one number leave nothing to fold for.
         let possible = form != "fold" || crate::device::cpu::kernel::Kernel::of_this_machine().lanes > 1;
@@ -243,7 +252,8 @@ fn forms_of_real_layers() {
     let strided = |input, output| SpatialAxis { window_stride: 2, pad_lo: 1, ..axis(input, 4, output) };
     let dilated = |input, output| SpatialAxis { input_dilation: 2, pad_lo: 2, ..axis(input, 4, output) };
     let summed = |input, kernel| SpatialAxis { kernel_dilation: 2, pad_lo: 1, ..axis(input, kernel, 4) };
-    for (channels, features) in [(1, 32), (3, 20), (44, 70)] {
+    // With few samples windows are unfolded, with more of them read where they lie.
+    for (channels, features, samples) in [(1, 32, 3), (3, 20, 3), (44, 70, 3), (1, 32, 7), (3, 20, 7), (44, 70, 20)] {
         for weights in [features_inner, features_outer] {
             let shape = |spatial: SpatialAxis, samples, channels, features| Shape {
                 samples,
@@ -253,14 +263,15 @@ fn forms_of_real_layers() {
                 spatial: vec![spatial; 2],
             };
             let orders = [channels_last, weights, channels_last];
-            let forward = shape(strided(10, 5), 7, channels, features).verify_ordered(&mut numbers, orders);
-            assert_eq!(forward, ["forward"]);
-            let input = shape(dilated(5, 10), 7, features, channels).verify_ordered(&mut numbers, orders);
-            assert_eq!(input, if channels <= 3 { vec!["fold"] } else { vec!["forward"; 4] });
+            let form = if samples > 3 { "direct" } else { "forward" };
+            let forward = shape(strided(10, 5), samples, channels, features).verify_ordered(&mut numbers, orders);
+            assert_eq!(forward, [form]);
+            let input = shape(dilated(5, 10), samples, features, channels).verify_ordered(&mut numbers, orders);
+            assert_eq!(input, if channels <= 3 { vec!["fold"] } else { vec![form; 4] });
             // Here the image channels are the samples, and the batch is summed over.
             let orders: [&[usize]; 3] = [&[2, 1, 3, 4, 0], &[0, 2, 3, 4, 1], weights_as_result(weights)];
-            let weight = shape(summed(10, 5), channels, 7, features).verify_ordered(&mut numbers, orders);
-            assert_eq!(weight, ["gradient"]);
+            let weight = shape(summed(10, 5), channels, samples, features).verify_ordered(&mut numbers, orders);
+            assert_eq!(weight, [if channels > 3 { "direct" } else { "gradient" }]);
         }
     }
 }
