@@ -44,13 +44,17 @@ fn corpus() -> PathBuf {
 /// Deterministic values for the inputs and states of a stored program, and reading it back.
 fn stored(text: &str, seed: u64) -> Result<Program, String> {
     let graph: Graph = text.parse().map_err(|e: saddlepoint_compiler::Error| e.to_string())?;
+    Ok(with_values(graph, seed))
+}
+
+fn with_values(graph: Graph, seed: u64) -> Program {
     let mut random = saddlepoint_compiler::testing::SplitMix64::new(seed);
     let mut fill = |ty: &saddlepoint_compiler::ir::Type| {
         value(ty, (0..ty.elements()).map(|_| random.uniform(-2.0, 2.0).trunc_if(ty.dtype)).collect())
     };
     let inputs = graph.inputs.iter().map(|s| fill(&s.ty)).collect();
     let states = graph.states.iter().map(|s| fill(&s.ty)).collect();
-    Ok(Program { graph, inputs, states })
+    Program { graph, inputs, states }
 }
 
 trait TruncIf {
@@ -175,4 +179,23 @@ fn vector_mathematics_has_the_right_limits() {
     same(Expr::softplus, &[-inf, inf, nan, 1000.0, -1000.0], &[0.0, inf, nan, 1000.0, 0.0]);
     same(Expr::sin, &[0.0, -0.0, inf, nan, -inf], &[0.0, -0.0, nan, nan, nan]);
     same(Expr::sqrt, &[0.0, inf, -1.0, nan, 4.0], &[0.0, inf, nan, nan, 2.0]);
+}
+
+/// Sums and maxima over so many rows that code goes down them in strips: of more columns than fit its registers, with a rest of the
+/// columns and a rest of the rows, beside a value that is stored for every place, and one along which several workers have parts.
+#[test]
+fn long_reductions_agree_with_the_interpreter() {
+    let devices = devices();
+    for (rows, columns) in [(1, 130), (61, 40), (500, 19), (700, 64), (2100, 37)] {
+        let b = Builder::new();
+        let x = b.input("x", Type::f32([rows, columns]));
+        let y = b.input("y", Type::f32([columns]));
+        let product = &x * &y.broadcast(&[rows, columns], &[1]);
+        b.output("product", &product);
+        b.output("sum", &product.sum(&[0]));
+        b.output("squares", &(&product * &x).sum(&[0]));
+        b.output("largest", &x.max_over(&[0]));
+        let program = with_values(b.finish().unwrap(), rows as u64);
+        assert_eq!(wrong(&devices, &program), None, "{rows} rows of {columns}");
+    }
 }

@@ -70,7 +70,13 @@ impl Emitter<'_, '_, '_> {
         self.load_at(access, None, dtype, copy)
     }
 
-    fn load_at(&mut self, access: &Access, index: Option<(usize, i64, usize)>, dtype: DType, copy: usize) -> Value {
+    pub(super) fn load_at(
+        &mut self,
+        access: &Access,
+        index: Option<(usize, i64, usize)>,
+        dtype: DType,
+        copy: usize,
+    ) -> Value {
         let stride = self.stride(access);
         let scattered = index.is_some_and(|(id, ..)| self.differs(id));
         // What is the same along the vector axis may be wanted in all lanes, even where this is emitted before entering it.

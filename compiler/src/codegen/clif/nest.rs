@@ -6,6 +6,10 @@
 //!
 //! Each instruction is emitted at the outermost depth of the nest where all it depends on is known. Addresses are kept
 //! incrementally: one running pointer for each distinct (buffer, coefficients), advanced where an axis is entered.
+//!
+//! A reduction that keeps the vector axis goes down the reduced axis once for each of its registers. On a long axis that would
+//! fetch every row of memory as often; so it goes down a *strip* of rows at a time, for all registers, and carries the sums from strip
+//! to strip in the result's own place. Sums are added up in the same order either way.
 
 use super::math::{Math, cast, lanes};
 use crate::ir::{DType, Literal, OpKind};
@@ -34,6 +38,19 @@ fn memory() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
 }
 
+/// Elements of one operand of a strip: a few operands of as many stay in a first-level cache.
+const STRIP: usize = 2048;
+
+/// The rows of a reduced axis that are gone through at a time.
+#[derive(Clone, Copy)]
+struct Strip {
+    /// Bounds on the axis (i64).
+    start: Value,
+    stop: Value,
+    /// Whether there is no strip before it (a truth value of an integer comparison).
+    first: Value,
+}
+
 /// Accumulators of one reduction.
 struct Accumulator {
     vectors: Vec<Variable>,
@@ -59,6 +76,8 @@ pub struct Emitter<'k, 'b, 'f> {
     pointers: Vec<Value>,
     values: Vec<Vec<Value>>,
     accumulators: Vec<Accumulator>,
+    /// The strip that code is being emitted in, if any.
+    strip: Option<Strip>,
     /// Elements of the vector axis that one register holds here: 4 or 1.
     lanes: usize,
     /// Registers side by side along the vector axis.
@@ -109,6 +128,7 @@ impl<'k, 'b, 'f> Emitter<'k, 'b, 'f> {
             pointers,
             values,
             accumulators: Vec::new(),
+            strip: None,
             lanes: 1,
             copies: 1,
             unknown: None,
@@ -145,13 +165,63 @@ impl<'k, 'b, 'f> Emitter<'k, 'b, 'f> {
         let extent = self.kernel.axes[depth].extent as i64;
         let whole = self.kernel.parallel != Some(depth);
         if self.kernel.vector != Some(depth) {
-            let (lo, hi) = match whole {
-                true => (self.b.ins().iconst(types::I64, 0), self.b.ins().iconst(types::I64, extent)),
-                false => (self.begin, self.end),
+            let (lo, hi) = match self.strip {
+                Some(strip) if self.kernel.vector == depth.checked_sub(1) => (strip.start, strip.stop),
+                _ => self.bounds(depth),
             };
             self.run(depth, lo, hi, 1, whole && extent > 0);
             return;
         }
+        match self.rows_of_strip(depth) {
+            Some(rows) if self.strip.is_none() => self.strips(depth, rows),
+            _ => self.vectors(depth),
+        }
+    }
+
+    /// The first index of an axis and the one behind its last.
+    fn bounds(&mut self, depth: usize) -> (Value, Value) {
+        if self.kernel.parallel == Some(depth) {
+            return (self.begin, self.end);
+        }
+        let extent = self.kernel.axes[depth].extent as i64;
+        (self.b.ins().iconst(types::I64, 0), self.b.ins().iconst(types::I64, extent))
+    }
+
+    /// How many rows of the reduced axis behind the vector axis make a strip; `None` where strips gain nothing.
+    fn rows_of_strip(&self, vector: usize) -> Option<i64> {
+        let axes = &self.kernel.axes;
+        let reduced = axes.get(vector + 1).filter(|axis| axis.reduced && !axes[vector].reduced)?;
+        let inner: usize = axes[vector + 2..].iter().map(|axis| axis.extent).product();
+        let rows = (STRIP / (axes[vector].extent * inner).max(1)).max(1);
+        let once = axes[vector].extent <= 4 * self.unroll();
+        (!once && rows < reduced.extent).then_some(rows as i64)
+    }
+
+    /// The vector axis for one strip of the reduced axis behind it after the other. There is a first strip, if only an empty one: its
+    /// results are wanted.
+    fn strips(&mut self, depth: usize, rows: i64) {
+        let (lo, hi) = self.bounds(depth + 1);
+        let (body, exit) = (self.b.create_block(), self.b.create_block());
+        let start = self.b.append_block_param(body, types::I64);
+        self.b.ins().jump(body, &[BlockArg::Value(lo)]);
+        self.b.switch_to_block(body);
+        let next = self.b.ins().iadd_imm_s(start, rows);
+        let stop = self.b.ins().smin(next, hi);
+        let first = self.b.ins().icmp(IntCC::Equal, start, lo);
+        self.strip = Some(Strip { start, stop, first });
+        self.vectors(depth);
+        self.strip = None;
+        let more = self.b.ins().icmp(IntCC::SignedLessThan, next, hi);
+        self.b.ins().brif(more, body, &[BlockArg::Value(next)], exit, &[]);
+        self.b.seal_block(body);
+        self.b.seal_block(exit);
+        self.b.switch_to_block(exit);
+    }
+
+    /// The loops over the vector axis.
+    fn vectors(&mut self, depth: usize) {
+        let extent = self.kernel.axes[depth].extent as i64;
+        let whole = self.kernel.parallel != Some(depth);
         let unroll = self.unroll() as i64;
         let mut at = if whole { self.b.ins().iconst(types::I64, 0) } else { self.begin };
         let mut done = 0;
@@ -338,19 +408,32 @@ impl<'k, 'b, 'f> Emitter<'k, 'b, 'f> {
         // A vector axis inside the reduced suffix has its own registers; outside, the current ones.
         let inside = self.kernel.vector.is_some_and(|v| v >= depth);
         let registers = if inside { self.unroll() } else { self.copies };
-        let kinds: Vec<ReduceKind> = self.kernel.reductions.iter().map(|r| r.kind).collect();
-        self.accumulators = kinds
-            .into_iter()
-            .map(|kind| {
-                let initial = self.constant(Literal::F32(if kind == ReduceKind::Sum { 0.0 } else { f32::NEG_INFINITY }));
-                let mut variable = || {
-                    let v = self.b.declare_var(types::F32X4);
-                    self.b.def_var(v, initial);
-                    v
-                };
-                Accumulator { vectors: (0..registers).map(|_| variable()).collect(), tail: variable() }
-            })
-            .collect();
+        let reductions: &'k [Reduction] = &self.kernel.reductions;
+        self.accumulators = reductions.iter().map(|reduction| self.start_reduction(reduction, registers)).collect();
+    }
+
+    /// Accumulators that hold nothing yet, or what the strips before this one have come to.
+    fn start_reduction(&mut self, reduction: &Reduction, registers: usize) -> Accumulator {
+        let nothing = if reduction.kind == ReduceKind::Sum { 0.0 } else { f32::NEG_INFINITY };
+        let nothing = self.constant(Literal::F32(nothing));
+        let vectors = (0..registers).map(|copy| {
+            let initial = match self.strip {
+                None => nothing,
+                Some(strip) => {
+                    let before = self.load_at(&reduction.access, None, DType::F32, copy);
+                    self.b.ins().select(strip.first, nothing, before)
+                }
+            };
+            self.accumulator(initial)
+        });
+        let vectors = vectors.collect();
+        Accumulator { vectors, tail: self.accumulator(nothing) }
+    }
+
+    fn accumulator(&mut self, initial: Value) -> Variable {
+        let variable = self.b.declare_var(types::F32X4);
+        self.b.def_var(variable, initial);
+        variable
     }
 
     fn combine(&mut self, kind: ReduceKind, old: Value, new: Value) -> Value {

@@ -99,8 +99,18 @@ impl DotPlan {
         let kernel = Kernel::of_this_machine();
         let workers = workers.max(1);
         let batch = Index::sorted(spec.batch.iter().map(|x| Axis { extent: x.extent, strides: [x.a, x.b, x.c] }), 2);
-        let m = Index::sorted(spec.m.iter().map(|x| Axis { extent: x.extent, strides: [x.a, x.c] }), 1);
-        let n = Index::sorted(spec.n.iter().map(|x| Axis { extent: x.extent, strides: [x.b, x.c] }), 1);
+        // Places in the order of the result; but next to a side of few places, in that of the operand, which is then what takes the
+        // time to get at.
+        let places = |extents: &mut dyn Iterator<Item = usize>| extents.product::<usize>();
+        let (few_m, few_n) = (
+            places(&mut spec.m.iter().map(|x| x.extent)) <= FEW_COLUMNS,
+            places(&mut spec.n.iter().map(|x| x.extent)) <= FEW_COLUMNS,
+        );
+        let m = Index::sorted(
+            spec.m.iter().map(|x| Axis { extent: x.extent, strides: [x.a, x.c] }),
+            usize::from(!few_n || !spec.rows.is_empty()),
+        );
+        let n = Index::sorted(spec.n.iter().map(|x| Axis { extent: x.extent, strides: [x.b, x.c] }), usize::from(!few_m));
         let by = usize::from(n.extent() > m.extent());
         let k = Index::sorted(spec.k.iter().map(|x| Axis { extent: x.extent, strides: [x.a, x.b] }), by);
         let side = |free: &Index<2>, operand| Side {
