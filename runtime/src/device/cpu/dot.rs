@@ -26,7 +26,9 @@ const FEW_COLUMNS: usize = 4;
 /// Shorter contractions than this are not worth a sum of their own.
 const SHORTEST_SUM: usize = 16;
 /// With more columns than this, the vector side is worth packing even where it could be read in place.
-const PACKING_PAYS: usize = 48;
+const PACKING_PAYS: usize = 96;
+/// With more panels of rows than this, so is the broadcast side.
+const PANELS_WORTH_PACKING: usize = 8;
 /// Scratch is handed out in units of a cache line.
 pub(super) const LINE: usize = 16;
 
@@ -403,7 +405,7 @@ fn packs_left(left: &Side, columns: usize) -> bool {
 
 fn packs_right(kernel: &Kernel, right: &Side, rows: usize) -> bool {
     match (right.free.stride(), right.steps.stride()) {
-        (Some(_), Some(step)) => step.unsigned_abs() != 1 && rows > 2 * kernel.rows,
+        (Some(_), Some(step)) => step.unsigned_abs() != 1 && rows > PANELS_WORTH_PACKING * kernel.rows,
         _ => true,
     }
 }
