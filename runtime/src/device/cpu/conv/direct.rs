@@ -2,7 +2,8 @@
 //!
 //! A tile of the result is one place of the picture, some vectors of its features (the vector side) and the same place of several
 //! samples (the broadcast side): all of them meet the same taps, so the contraction is a list of [`Segment`]s that leaves out
-//! taps in the padding. In a convolution a segment runs through channels and the taps beside each other; in a weight gradient,
+//! taps in the padding. Where there are few samples, as in the weight gradient of a layer on pictures of one colour, the places along
+//! the last axis are the broadcast side; taps that not all of them meet are added apart. In a convolution a segment runs through channels and the taps beside each other; in a weight gradient,
 //! whose samples are the image's channels and whose channels are the batch, through a line of the picture, once for each sample of
 //! the batch.
 //!
@@ -46,6 +47,8 @@ pub(super) struct Direct {
     /// The broadcast side: strides in its operand and in the result.
     across: LeftAxis,
     places: [AxisPlaces; 3],
+    /// Where the broadcast side runs along the last axis: the columns that meet each of its ranges of taps; the first is all of them.
+    spread: Vec<Range<usize>>,
     blocks: Vec<Block>,
     /// From a step of a segment to the next in the image and in the weights.
     step: [isize; 2],
@@ -122,6 +125,19 @@ impl Direct {
             }
         };
         let (rows, row, row_out) = row;
+        let mut places = [0, 1, 2].map(|axis| AxisPlaces::new(&phase.axes[axis]));
+        let (mut across, mut spread) = (across, Vec::new());
+        if summed
+            && !swapped
+            && spec.parts.is_empty()
+            && samples.extent < FEWEST_COLUMNS
+            && let Some((axis, columns)) = along_last(&samples, last)
+            && let Some(ranges) = shared_taps(last, samples.extent)
+        {
+            let (taps, columns_of_taps) = ranges.into_iter().unzip();
+            places[2] = AxisPlaces { class: vec![0], taps, x: 0, out: 0 };
+            (across, spread) = (LeftAxis { extent: columns, ..axis }, columns_of_taps);
+        }
         // What is read in whole vectors where it lies: with the sides exchanged, the image.
         let possible = row_out == 1 && (!swapped || summed && row == 1 && spec.parts.is_empty());
         // A line of a weight gradient, or the channels of a window, make segments; short ones are not worth their jumps.
@@ -144,7 +160,7 @@ impl Direct {
         let packed_width = (!in_place).then_some(width);
         let blocks: Vec<Block> = ranges(&spec, phase, summed)
             .into_iter()
-            .map(|ranges| Block::new(&spec, phase, &ranges, (summed, swapped), packed_width))
+            .map(|ranges| Block::new(&spec, phase, &places, &ranges, (summed, swapped), packed_width))
             .collect();
         let longest = blocks.iter().map(|block| block.steps).max().unwrap_or(0);
         let step = if summed { last.kernel_dilation as isize * last.x } else { spec.channels.a };
@@ -163,7 +179,8 @@ impl Direct {
             rows,
             row,
             across,
-            places: [0, 1, 2].map(|axis| AxisPlaces::new(&phase.axes[axis])),
+            places,
+            spread,
             blocks,
             step: [step, w_step],
             repeat: spec.channels.a,
@@ -282,7 +299,8 @@ impl Direct {
                             for j in 0..b.class.len() {
                                 let place = place.along(b, j);
                                 for k in 0..c.class.len() {
-                                    self.tile(broadcast, left, out, (panel, block), place.along(c, k), columns.clone());
+                                    let place = place.along(c, k);
+                                    self.tile(broadcast, left, out, (panel, block), place, columns.clone(), block > 0);
                                 }
                             }
                         }
@@ -316,7 +334,18 @@ impl Direct {
                     while tile < own.end.min((panel + 1) * of_panel) {
                         let place = self.place(tile / columns % self.pixels());
                         let columns = share(self.across.extent, 1, tile % columns, columns);
-                        self.tile(broadcast, left, out, (panel, block), place, columns);
+                        if self.spread.is_empty() {
+                            self.tile(broadcast, left, out, (panel, block), place, columns, block > 0);
+                        } else {
+                            for (range, meet) in self.spread.iter().enumerate() {
+                                let columns = columns.start.max(meet.start)..columns.end.min(meet.end);
+                                let place = Place { class: place.class + range, ..place };
+                                if !columns.is_empty() {
+                                    let accumulate = block > 0 || range > 0;
+                                    self.tile(broadcast, left, out, (panel, block), place, columns, accumulate);
+                                }
+                            }
+                        }
                         tile += 1;
                     }
                 }
@@ -344,6 +373,7 @@ impl Direct {
     /// # Safety
     /// As [`Direct::run`]; `left` is what [`Direct::left`] gave for this panel and block.
     #[inline]
+    #[allow(clippy::too_many_arguments)]
     unsafe fn tile(
         &self,
         broadcast: *const f32,
@@ -352,11 +382,12 @@ impl Direct {
         (panel, number): (usize, usize),
         place: Place,
         columns: Range<usize>,
+        accumulate: bool,
     ) {
         let block = &self.blocks[number];
         let segments = &block.segments[place.class];
-        // The first block stores, if only zeros; what others have nothing to add to is left.
-        if number > 0 && segments.is_empty() {
+        // What comes first stores, if only zeros; what has nothing to add is left out.
+        if accumulate && segments.is_empty() {
             return;
         }
         let [step, w_step] = self.step;
@@ -380,11 +411,43 @@ impl Direct {
             right_column: self.across.a,
             target: out.wrapping_offset(place.out + first * self.across.c + (panel * self.width) as isize),
             target_column: self.across.c,
-            accumulate: number > 0,
+            accumulate,
         };
         // SAFETY: segments hold only taps inside of the picture; rows and columns are at most a tile's.
         unsafe { self.tiles.compute(&tile) };
     }
+}
+
+/// The places along the last axis and the few samples of each as one axis, and its extent, if they lie evenly.
+fn along_last(samples: &LeftAxis, last: &SpatialAxis) -> Option<(LeftAxis, usize)> {
+    let (x, extent) = (last.window_stride as isize * last.x, samples.extent as isize);
+    let columns = last.output * samples.extent;
+    let along = LeftAxis { extent: columns, a: x, c: last.out };
+    let whole = extent == 1 || x == extent * samples.a && last.out == extent * samples.c;
+    whole.then_some((if extent == 1 { along } else { *samples }, columns))
+}
+
+/// The taps along the last axis by the places that meet them: first those that all places meet, then the others one by one, each
+/// with the columns of these places, `samples` for each. `None` if there is no tap that all places meet.
+fn shared_taps(last: &SpatialAxis, samples: usize) -> Option<Vec<(Range<usize>, Range<usize>)>> {
+    let met: Vec<Range<usize>> = {
+        let places = AxisPlaces::new(last);
+        places.class.iter().map(|class| places.taps[*class].clone()).collect()
+    };
+    let start = met.iter().map(|taps| taps.start).max()?;
+    let end = met.iter().map(|taps| taps.end).min()?;
+    if start >= end {
+        return None;
+    }
+    let mut ranges = vec![(start..end, 0..last.output * samples)];
+    for tap in (0..start).chain(end..last.kernel) {
+        let meets = |place: &usize| met[*place].contains(&tap);
+        let (Some(first), Some(behind)) = ((0..last.output).find(meets), (0..last.output).rev().find(meets)) else {
+            continue;
+        };
+        ranges.push((tap..tap + 1, first * samples..(behind + 1) * samples));
+    }
+    Some(ranges)
 }
 
 /// Whether channels and the taps along the last axis lie as evenly in the image as one axis.
@@ -479,6 +542,7 @@ impl Block {
     fn new(
         spec: &ConvSpec,
         phase: &Phase,
+        places: &[AxisPlaces; 3],
         (channels, taps): &Ranges,
         (summed, swapped): (bool, bool),
         width: Option<usize>,
@@ -497,11 +561,10 @@ impl Block {
                 ((channel * width) as isize, of.map(|stride| (stride * width) as isize))
             }
         };
-        let places = phase.axes.map(|axis| AxisPlaces::new(&axis).taps);
         let mut segments = Vec::new();
-        for a in &places[0] {
-            for b in &places[1] {
-                for c in &places[2] {
+        for a in &places[0].taps {
+            for b in &places[1].taps {
+                for c in &places[2].taps {
                     let inside = [a, b, c].into_iter().zip(taps).map(|(met, block)| {
                         let start = met.start.max(block.start);
                         start..met.end.min(block.end).max(start)
