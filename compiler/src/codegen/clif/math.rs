@@ -135,8 +135,9 @@ impl Math<'_, '_> {
         let e = self.b.ins().fcvt_from_sint(types::F32X4, e);
         let one = self.splat(1.0);
         let f = self.b.ins().fsub(m, one);
-        let p = self.polynomial(
+        let y = self.log_reduced(
             f,
+            e,
             &[
                 7.037_683_6e-2,
                 -1.151_461e-1,
@@ -149,14 +150,6 @@ impl Math<'_, '_> {
                 3.333_333_1e-1,
             ],
         );
-        let z = self.b.ins().fmul(f, f);
-        let cube = self.b.ins().fmul(f, z);
-        let y = self.b.ins().fmul(p, cube);
-        let (lo, hi, half) = (self.splat(-2.121_944_4e-4), self.splat(0.693_359_4), self.splat(-0.5));
-        let y = self.mul_add(e, lo, y);
-        let y = self.mul_add(half, z, y);
-        let y = self.b.ins().fadd(f, y);
-        let y = self.mul_add(e, hi, y);
         // ln 0 = −∞, ln ∞ = ∞, ln of NaN or a negative is NaN.
         let infinity = self.splat(f32::INFINITY);
         let (minus_infinity, nan) = (self.splat(f32::NEG_INFINITY), self.splat(f32::NAN));
@@ -166,6 +159,20 @@ impl Math<'_, '_> {
         let y = self.select(is_zero, minus_infinity, y);
         let negative = self.b.ins().fcmp(FloatCC::LessThan, x, zero);
         self.select(negative, nan, y)
+    }
+
+    /// ln(2ᵉ·(1 + f)) = e·ln 2 + f − f²/2 + f³·P(f) for a whole e and a small f, P by its coefficients.
+    fn log_reduced(&mut self, f: Value, e: Value, coefficients: &[f32]) -> Value {
+        let p = self.polynomial(f, coefficients);
+        let z = self.b.ins().fmul(f, f);
+        let cube = self.b.ins().fmul(f, z);
+        let y = self.b.ins().fmul(p, cube);
+        // ln 2 in two parts, of which the first times e is exact; all that is small is summed first.
+        let (lo, hi, half) = (self.splat(-2.121_944_4e-4), self.splat(0.693_359_4), self.splat(-0.5));
+        let y = self.mul_add(e, lo, y);
+        let y = self.mul_add(half, z, y);
+        let y = self.b.ins().fadd(f, y);
+        self.mul_add(e, hi, y)
     }
 
     /// Hyperbolic tangent.
@@ -197,13 +204,30 @@ impl Math<'_, '_> {
         let magnitude = self.b.ins().fabs(x);
         let down = self.b.ins().fneg(magnitude);
         let t = self.exp(down);
-        // ln(1 + t) with u = 1 + t rounded: ln u, corrected by what the rounding dropped.
-        let u = self.b.ins().fadd(one, t);
-        let logarithm = self.log(u);
-        let kept = self.b.ins().fsub(u, one);
-        let dropped = self.b.ins().fsub(t, kept);
-        let correction = self.b.ins().fdiv(dropped, u);
-        let tail = self.b.ins().fadd(logarithm, correction);
+        // 1 + t is not formed, as that would round t. Below ½ it is 1 + f with f = t, from there on 2·(1 + f) with f = (t − 1)/2,
+        // which is exact.
+        let (half, minus_half) = (self.splat(0.5), self.splat(-0.5));
+        let large = self.b.ins().fcmp(FloatCC::GreaterThanOrEqual, t, half);
+        let halved = self.mul_add(t, half, minus_half);
+        let f = self.select(large, halved, t);
+        let one = cast(self.b, types::I32X4, one);
+        let e = self.b.ins().band(large, one);
+        let e = cast(self.b, types::F32X4, e);
+        // Minimax in f of the error relative to the result, over [−¼, ½].
+        let tail = self.log_reduced(
+            f,
+            e,
+            &[
+                -4.288_733_8e-2,
+                1.018_081_23e-1,
+                -1.306_641_7e-1,
+                1.449_315_8e-1,
+                -1.665_945_2e-1,
+                1.999_167_8e-1,
+                -2.499_975_6e-1,
+                3.333_340_9e-1,
+            ],
+        );
         let negative = self.b.ins().fcmp(FloatCC::LessThan, x, zero);
         let head = self.select(negative, zero, x);
         self.b.ins().fadd(head, tail)
