@@ -8,9 +8,9 @@
 mod machine;
 
 use machine::{run, value};
-use saddlepoint_compiler::ir::{Builder, Expr, Graph, Type};
+use saddlepoint_compiler::ir::{Builder, Graph, Type};
 use saddlepoint_compiler::testing::{Options, Program, compare, random_program, shrink};
-use saddlepoint_runtime::device::cpu::{CpuDevice, HostSlice, StateStore};
+use saddlepoint_runtime::device::cpu::CpuDevice;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -116,69 +116,6 @@ fn the_same_run_gives_the_same_bits() {
             assert_eq!(format!("{first:?}"), format!("{second:?}"), "seed {seed}");
         }
     }
-}
-
-/// Largest error of a function of machine code in units of the last place, over floats of all exponents and the given extremes.
-fn worst_ulp(function: fn(&Expr) -> Expr, truth: fn(f64) -> f64, from: f32, to: f32) -> (f64, f32) {
-    let mut inputs: Vec<f32> = (0..1 << 16).map(|i: u32| f32::from_bits(i.wrapping_mul(65_537))).collect();
-    inputs.extend((0..1 << 14).map(|i| from.max(-100.0) + (to.min(100.0) - from.max(-100.0)) * i as f32 / (1 << 14) as f32));
-    inputs.retain(|x| *x >= from && *x <= to);
-    let results = apply(function, &inputs);
-    let error = |(x, y): (&f32, &f32)| {
-        let truth = truth(f64::from(*x));
-        let rounded = truth as f32;
-        if rounded.is_infinite() || y.is_infinite() || y.is_nan() {
-            return (if *y == rounded { 0.0 } else { f64::INFINITY }, *x);
-        }
-        let unit = f64::from(rounded.abs().max(f32::MIN_POSITIVE)).log2().floor().exp2() * f64::from(f32::EPSILON);
-        ((f64::from(*y) - truth).abs() / unit, *x)
-    };
-    inputs.iter().zip(&results).map(error).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap()
-}
-
-fn apply(function: fn(&Expr) -> Expr, inputs: &[f32]) -> Vec<f32> {
-    let b = Builder::new();
-    let x = b.input("x", Type::f32([inputs.len()]));
-    b.output("y", &function(&x));
-    let mut executable = CpuDevice::new(1).unwrap().compile(&b.finish().unwrap()).unwrap();
-    executable.run(&mut StateStore::new(), &[HostSlice::F32(inputs)]).unwrap();
-    executable.result("y").unwrap()
-}
-
-#[test]
-fn vector_mathematics_is_accurate_over_the_whole_range() {
-    let softplus = |x: f64| if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() };
-    let (least, most) = (f32::MIN, f32::MAX);
-    /// Name, function, truth, range, and units of the last place allowed.
-    type Check = (&'static str, fn(&Expr) -> Expr, fn(f64) -> f64, f32, f32, f64);
-    let checks: [Check; 5] = [
-        ("exp", Expr::exp, f64::exp, least, most, 2.0),
-        ("ln", Expr::ln, f64::ln, 0.0, most, 2.0),
-        ("tanh", Expr::tanh, f64::tanh, least, most, 2.0),
-        ("softplus", Expr::softplus, softplus, least, most, 3.0),
-        ("sin", Expr::sin, f64::sin, -268_435_456.0, 268_435_456.0, 2.0),
-    ];
-    for (name, function, truth, from, to, allowed) in checks {
-        let (worst, at) = worst_ulp(function, truth, from, to);
-        assert!(worst <= allowed, "{name}({at:e}) is {worst:.2} ulp off");
-    }
-}
-
-#[test]
-fn vector_mathematics_has_the_right_limits() {
-    let (inf, nan) = (f32::INFINITY, f32::NAN);
-    // One whole register and a rest, so that both ways through a kernel are seen.
-    let same = |function: fn(&Expr) -> Expr, inputs: &[f32], expected: &[f32]| {
-        let results = apply(function, inputs);
-        let bits = |v: &[f32]| v.iter().map(|x| if x.is_nan() { None } else { Some(x.to_bits()) }).collect::<Vec<_>>();
-        assert_eq!(bits(&results), bits(expected), "of {inputs:?}");
-    };
-    same(Expr::exp, &[-inf, inf, nan, 0.0, -0.0, 1000.0, -1000.0], &[0.0, inf, nan, 1.0, 1.0, inf, 0.0]);
-    same(Expr::ln, &[0.0, -0.0, inf, nan, -1.0, 1.0, -inf], &[-inf, -inf, inf, nan, nan, 0.0, nan]);
-    same(Expr::tanh, &[-inf, inf, nan, 0.0, -0.0, 50.0], &[-1.0, 1.0, nan, 0.0, -0.0, 1.0]);
-    same(Expr::softplus, &[-inf, inf, nan, 1000.0, -1000.0], &[0.0, inf, nan, 1000.0, 0.0]);
-    same(Expr::sin, &[0.0, -0.0, inf, nan, -inf], &[0.0, -0.0, nan, nan, nan]);
-    same(Expr::sqrt, &[0.0, inf, -1.0, nan, 4.0], &[0.0, inf, nan, nan, 2.0]);
 }
 
 /// Sums and maxima over so many rows that code goes down them in strips: of more columns than fit its registers, with a rest of the
