@@ -1,5 +1,6 @@
-//! The workloads on which saddlepoint is measured, and what is measured: [`Workload`], [`measure`], [`GemmPeak`]; two large models on which only the
-//! build is measured, [`sentences`].
+//! The workloads on which saddlepoint is measured, and what is measured: [`Workload`], [`measure`], [`GemmPeak`]; how the time of
+//! a step falls with workers, [`workers`]; two large models on which only the build
+//! is measured, [`sentences`].
 //!
 //! A step is all discriminator updates and the generator's update; the batch lies in memory, the same for every step, and noise
 //! is drawn inside of the step. `benches/peers/` has four of the workloads in other frameworks.
@@ -11,6 +12,7 @@ pub mod models;
 pub mod sentences;
 pub mod unseen;
 mod useful;
+pub mod workers;
 mod workload;
 
 pub use gemm_peak::GemmPeak;
