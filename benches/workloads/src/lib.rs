@@ -1,11 +1,12 @@
 //! The workloads on which saddlepoint is measured, and what is measured: [`Workload`], [`measure`], [`GemmPeak`]; how the time of
-//! a step falls with workers, [`workers`]; two large models on which only the build
+//! a step grows with its work, [`growth`], and how it falls with workers, [`workers`]; two large models on which only the build
 //! is measured, [`sentences`].
 //!
 //! A step is all discriminator updates and the generator's update; the batch lies in memory, the same for every step, and noise
 //! is drawn inside of the step. `benches/peers/` has four of the workloads in other frameworks.
 
 mod gemm_peak;
+pub mod growth;
 mod measure;
 mod memory;
 pub mod models;
