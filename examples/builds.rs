@@ -1,5 +1,5 @@
-//! How long models take from their text to compiled programs: the four workloads, and the two models of sentences whose programs
-//! are the largest.
+//! How long models take from their text to compiled programs: the workloads, and the two models of sentences whose programs are the
+//! largest.
 //!
 //! `cargo run --release --example builds`
 
@@ -26,7 +26,7 @@ fn measured() -> saddlepoint::Result<()> {
     println!("{:<10} {:>8} {:>9} {:>9} {:>13}", "model", "seconds", "kernels", "distinct", "contractions");
     for workload in Workload::ALL {
         let began = Instant::now();
-        let running = workload.build(None)?;
+        let running = workload.build(workload.size(), None)?;
         line(workload.name(), began, running.engine());
     }
     let config = || Config::new().batch(64).seed(0);

@@ -2,6 +2,7 @@
 //! files). Finite differences cannot notice a wrong objective or layout; these do.
 //!
 //! The workloads that speed is measured on (`benches/workloads/`) are these models but for their sizes, which is tested as well.
+//! The sizes are multiples of a `WIDTH` there, so they are here, where it is 1.
 //!
 //! The models run through everything: macro, lowering, differentiation, rewriting, planning, machine code. Gradients are read
 //! from Adam's first moment, which with β₁ = 0 is the gradient itself.
@@ -15,9 +16,10 @@ use std::collections::BTreeMap;
 gan! {
     /// Two small dense nets without noise of their own: x and z come as data.
     pub model P1 {
+        const WIDTH: usize = 1;
         data pair { x: [2], z: [2] }
-        net G(z: [2]) -> [2] { z.dense(16).relu().dense(16).relu().dense(2) }
-        net D(x: [2]) -> [1] { x.dense(16).relu().dense(16).relu().dense(1) }
+        net G(z: [2]) -> [2] { z.dense(16 * WIDTH).relu().dense(16 * WIDTH).relu().dense(2) }
+        net D(x: [2]) -> [1] { x.dense(16 * WIDTH).relu().dense(16 * WIDTH).relu().dense(1) }
         player D minimizes { E[softplus(-D(x))] + E[softplus(D(G(z)))] }
         player G minimizes { E[softplus(-D(G(z)))] }
         train { D, G: adam(1e-3, beta1 = 0.0); }
@@ -27,9 +29,10 @@ gan! {
 gan! {
     /// Dense nets with tanh and leaky ReLU.
     pub model P2 {
+        const WIDTH: usize = 1;
         data pair { x: [48], z: [8] }
-        net G(z: [8]) -> [48] { z.dense(16).relu().dense(32).relu().dense(48).tanh() }
-        net D(x: [48]) -> [1] { x.dense(32).leaky_relu(0.2).dense(16).leaky_relu(0.2).dense(1) }
+        net G(z: [8]) -> [48] { z.dense(16 * WIDTH).relu().dense(32 * WIDTH).relu().dense(48).tanh() }
+        net D(x: [48]) -> [1] { x.dense(32 * WIDTH).leaky_relu(0.2).dense(16 * WIDTH).leaky_relu(0.2).dense(1) }
         player D minimizes { E[softplus(-D(x))] + E[softplus(D(G(z)))] }
         player G minimizes { E[softplus(-D(G(z)))] }
         train { D, G: adam(1e-3, beta1 = 0.0); }
@@ -39,15 +42,16 @@ gan! {
 gan! {
     /// Convolutions of both kinds, batch norm in both nets.
     pub model P3 {
+        const WIDTH: usize = 1;
         data pair { x: [1, 12, 12], z: [8] }
         net G(z: [8]) -> [1, 12, 12] {
-            z.dense(8 * 3 * 3).reshape([8, 3, 3]).batch_norm().relu()
-                .conv_transpose(4, kernel = 4, stride = 2, pad = 1).batch_norm().relu()
+            z.dense(8 * WIDTH * 3 * 3).reshape([8 * WIDTH, 3, 3]).batch_norm().relu()
+                .conv_transpose(4 * WIDTH, kernel = 4, stride = 2, pad = 1).batch_norm().relu()
                 .conv_transpose(1, kernel = 4, stride = 2, pad = 1).tanh()
         }
         net D(x: [1, 12, 12]) -> [1] {
-            x.conv(4, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)
-                .conv(8, kernel = 4, stride = 2, pad = 1).batch_norm().leaky_relu(0.2)
+            x.conv(4 * WIDTH, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)
+                .conv(8 * WIDTH, kernel = 4, stride = 2, pad = 1).batch_norm().leaky_relu(0.2)
                 .flatten().dense(1)
         }
         player D minimizes { E[softplus(-D(x))] + E[softplus(D(G(z)))] }
@@ -59,15 +63,16 @@ gan! {
 gan! {
     /// WGAN-GP: the compiler differentiates a gradient.
     pub model P4 {
+        const WIDTH: usize = 1;
         data pair { x: [1, 12, 12], z: [8], eps: [1] }
         net G(z: [8]) -> [1, 12, 12] {
-            z.dense(8 * 3 * 3).reshape([8, 3, 3]).batch_norm().relu()
-                .conv_transpose(4, kernel = 4, stride = 2, pad = 1).batch_norm().relu()
+            z.dense(8 * WIDTH * 3 * 3).reshape([8 * WIDTH, 3, 3]).batch_norm().relu()
+                .conv_transpose(4 * WIDTH, kernel = 4, stride = 2, pad = 1).batch_norm().relu()
                 .conv_transpose(1, kernel = 4, stride = 2, pad = 1).tanh()
         }
         net D(x: [1, 12, 12]) -> [1] {
-            x.conv(4, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)
-                .conv(8, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)
+            x.conv(4 * WIDTH, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)
+                .conv(8 * WIDTH, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)
                 .flatten().dense(1)
         }
         let fake = G(z);
