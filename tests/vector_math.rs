@@ -154,7 +154,9 @@ fn level(check: &Check, from: f32, to: f32) -> Option<f64> {
         return None;
     }
     let (first, last) = ((check.truth)(f64::from(from)), (check.truth)(f64::from(to)));
-    (first == last || (last - first).abs() <= 1e-3 * unit(first)).then_some(first)
+    // An infinite truth, as of ln at 0, is no measure for what lies beside it.
+    let close = first == last || (last - first).abs() <= 1e-3 * unit(first);
+    (close && first.is_finite()).then_some(first)
 }
 
 /// Every finite float. The truth of an odd function is asked for one sign only; the other must be its mirror image.

@@ -13,6 +13,7 @@ use super::places::AxisPlaces;
 pub(super) const LONGEST_BLOCK: usize = 640;
 /// Numbers of both operands of a block of a weight gradient.
 pub(super) const BLOCK_NUMBERS: usize = 96 * 1024;
+
 /// A part of the contraction.
 #[derive(Clone, Debug)]
 pub(super) struct Block {

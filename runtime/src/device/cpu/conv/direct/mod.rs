@@ -3,9 +3,10 @@
 //! A tile of the result is one place of the picture, some vectors of its features (the vector side) and the same place of several
 //! samples (the broadcast side): all of them meet the same taps, so the contraction is a list of [`Segment`]s that leaves out
 //! taps in the padding. Where there are few samples, as in the weight gradient of a layer on pictures of one colour, the places along
-//! the last axis are the broadcast side; taps that not all of them meet are added apart. In a convolution a segment runs through channels and the taps beside each other; in a weight gradient,
-//! whose samples are the image's channels and whose channels are the batch, through a line of the picture, once for each sample of
-//! the batch.
+//! the last axis are the broadcast side; taps that not all of them meet are added apart.
+//!
+//! In a convolution a segment runs through channels and the taps beside each other; in a weight gradient, whose samples are the
+//! image's channels and whose channels are the batch, through a line of the picture, once for each sample of the batch.
 //!
 //! The contraction is cut into [`Block`]s whose operands stay in a core's second-level cache. How it is cut depends on the
 //! convolution alone; so bits do not depend on the number of workers.
