@@ -1,11 +1,12 @@
 //! Physical axis orders: in which order, outermost first, a value's logical axes lie in memory.
 //!
 //! Inputs and states are row-major. Convolutions produce channels-last images, elementwise values follow their operands, views
-//! carry the order along, and what feeds a convolution is wanted channels-last, so that gathering its windows copies runs of
+//! carry the order along (so does a reshape that splits and joins axes as they lie), and what feeds a convolution is wanted channels-last, so that gathering its windows copies runs of
 //! channels.
 
 use super::analysis::{Kind, kind};
 use crate::ir::{Graph, NodeId, Op};
+use std::ops::Range;
 
 /// The order of each node's axes.
 pub fn axis_orders(graph: &Graph) -> Vec<Vec<usize>> {
@@ -38,7 +39,10 @@ pub fn axis_orders(graph: &Graph) -> Vec<Vec<usize>> {
                 let joined = |a: usize| if a > *axis { a - 1 } else { a };
                 of(0).into_iter().filter(|a| *a != axis + 1).map(joined).collect()
             }
-            Op::Broadcast { dims, .. } if dims.len() == rank => of(0),
+            Op::Broadcast { dims, .. } => broadcast(rank, dims, &of(0)),
+            Op::Reshape(shape) => {
+                reshaped(&graph.node(node.args[0]).ty.shape, shape, &of(0)).unwrap_or_else(|| natural.clone())
+            }
             op if op.kind().is_elementwise() => {
                 (0..node.args.len()).map(of).find(|o| !is_natural(o)).unwrap_or(natural.clone())
             }
@@ -53,6 +57,77 @@ pub fn axis_orders(graph: &Graph) -> Vec<Vec<usize>> {
         orders.push(order);
     }
     orders
+}
+
+/// The order of a broadcast value's axes: new axes lie beside the axis before them, as when channels-last pictures are enlarged.
+fn broadcast(rank: usize, dims: &[usize], order: &[usize]) -> Vec<usize> {
+    let new_behind = |axis: usize| (axis..rank).take_while(|a| !dims.contains(a));
+    let kept = order.iter().flat_map(|axis| std::iter::once(dims[*axis]).chain(new_behind(dims[*axis] + 1)));
+    new_behind(0).chain(kept).collect()
+}
+
+/// The order of a reshaped value's axes where axes are only split and joined as they lie: when channels-last pictures are enlarged or
+/// pooled. `None` if axes that are joined do not follow each other in memory.
+fn reshaped(from: &[usize], to: &[usize], order: &[usize]) -> Option<Vec<usize>> {
+    // Axes of one lie anywhere, and stay out of it.
+    let lying: Vec<usize> = order.iter().copied().filter(|axis| from[*axis] != 1).collect();
+    let mut groups = Vec::new();
+    for (given, made) in same_numbers(from, to)? {
+        let at = lying.iter().position(|axis| *axis == given[0])?;
+        if lying.get(at..at + given.len())? != given {
+            return None;
+        }
+        groups.push((at, made));
+    }
+    groups.sort_by_key(|(at, _)| *at);
+    Some(groups.into_iter().flat_map(|(_, made)| made).collect())
+}
+
+/// Where a reshape's operand goes if its result has these strides: the stride of each of the operand's axes.
+pub fn strides_of_operand(from: &[usize], to: &[usize], strides: &[i64]) -> Vec<i64> {
+    // Without groups the result is row-major: what is joined to one axis lies together.
+    let Some(groups) = same_numbers(from, to) else {
+        return crate::ir::row_major_strides(from).into_iter().map(|s| s as i64).collect();
+    };
+    let mut of_operand = vec![0; from.len()];
+    for (given, made) in groups {
+        let mut unit = made.into_iter().rev().find(|axis| to[*axis] != 1).map_or(1, |axis| strides[axis]);
+        for axis in given.into_iter().rev() {
+            of_operand[axis] = unit;
+            unit *= from[axis] as i64;
+        }
+    }
+    of_operand
+}
+
+/// Axes of either side, one after another, that hold the same numbers: of the operand those longer than one, of the result all.
+/// `None` if all axes are of one.
+fn same_numbers(from: &[usize], to: &[usize]) -> Option<Vec<(Vec<usize>, Range<usize>)>> {
+    let given: Vec<usize> = (0..from.len()).filter(|axis| from[*axis] != 1).collect();
+    let (mut i, mut j) = (0, 0);
+    let mut groups = Vec::new();
+    while i < given.len() {
+        let (begin, start) = (i, j);
+        let (mut left, mut right) = (from[given[i]], 1);
+        i += 1;
+        while left != right {
+            match left < right {
+                true => {
+                    left *= from[*given.get(i)?];
+                    i += 1;
+                }
+                false => {
+                    right *= to.get(j)?;
+                    j += 1;
+                }
+            }
+        }
+        while to.get(j) == Some(&1) {
+            j += 1;
+        }
+        groups.push((given[begin..i].to_vec(), start..j));
+    }
+    (j == to.len()).then_some(groups)
 }
 
 /// Samples, places, channels.
@@ -91,4 +166,44 @@ pub fn strides(shape: &[usize], order: &[usize]) -> Vec<i64> {
         unit *= shape[*a].max(1) as i64;
     }
     strides
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{broadcast, reshaped, strides, strides_of_operand};
+
+    #[test]
+    fn new_axes_lie_behind_the_axis_before_them() {
+        assert_eq!(broadcast(6, &[0, 1, 2, 4], &[0, 2, 3, 1]), [0, 2, 3, 4, 5, 1]);
+        assert_eq!(broadcast(4, &[1], &[0]), [0, 1, 2, 3]);
+        assert_eq!(broadcast(3, &[], &[]), [0, 1, 2]);
+        assert_eq!(broadcast(3, &[0, 1, 2], &[2, 0, 1]), [2, 0, 1]);
+    }
+
+    #[test]
+    fn reshapes_keep_the_order_of_axes_that_lie_together() {
+        let last = [0, 2, 3, 1];
+        // Enlarging: an axis of one beside each place, and back.
+        assert_eq!(reshaped(&[8, 5, 4, 4], &[8, 5, 4, 1, 4, 1], &last), Some(vec![0, 2, 3, 4, 5, 1]));
+        assert_eq!(reshaped(&[8, 5, 4, 2, 4, 2], &[8, 5, 8, 8], &[0, 2, 3, 4, 5, 1]), Some(last.to_vec()));
+        // Pooling.
+        assert_eq!(reshaped(&[8, 5, 4, 6], &[8, 5, 2, 2, 3, 2], &last), Some(vec![0, 2, 3, 4, 5, 1]));
+        // Places joined to one axis; channels and places joined, which do not lie together; axes of one anywhere.
+        assert_eq!(reshaped(&[8, 5, 4, 4], &[8, 5, 16], &last), Some(vec![0, 2, 1]));
+        assert_eq!(reshaped(&[8, 5, 4, 4], &[8, 80], &last), None);
+        assert_eq!(reshaped(&[8, 5, 1, 1], &[8, 5], &last), Some(vec![0, 1]));
+        assert_eq!(reshaped(&[1, 5, 4, 4], &[1, 1, 5, 4, 4], &last), Some(vec![3, 4, 0, 1, 2]));
+        assert_eq!(reshaped(&[1, 1], &[1], &[1, 0]), None);
+    }
+
+    #[test]
+    fn an_operand_goes_where_its_result_lies() {
+        // Enlarged pictures, channels last; a filter of one channel; row-major whatever is joined; axes of one only.
+        let last = strides(&[8, 5, 8, 8], &[0, 2, 3, 1]);
+        assert_eq!(strides_of_operand(&[8, 5, 4, 2, 4, 2], &[8, 5, 8, 8], &last), [320, 1, 80, 40, 10, 5]);
+        assert_eq!(strides_of_operand(&[1, 4, 3, 3], &[4, 1, 3, 3], &strides(&[4, 1, 3, 3], &[2, 3, 0, 1])), [0, 1, 12, 4]);
+        assert_eq!(strides_of_operand(&[8, 5, 4], &[8, 20], &[20, 1]), [20, 4, 1]);
+        assert_eq!(strides_of_operand(&[6, 4], &[4, 6], &[6, 1]), [4, 1]);
+        assert_eq!(strides_of_operand(&[1, 1], &[1], &[1]), [1, 1]);
+    }
 }

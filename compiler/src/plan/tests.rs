@@ -161,6 +161,29 @@ fn images_lie_channels_last_and_statistics_are_partial_sums() {
 }
 
 #[test]
+fn enlarged_pictures_stay_channels_last() {
+    let b = Builder::new();
+    let x = b.input("x", Type::f32([4, 8, 8, 8]));
+    let [w, v] = ["w", "v"].map(|name| b.state(name, Type::f32([8, 8, 3, 3])));
+    let geometry = ConvDims {
+        stride: vec![1, 1],
+        padding: vec![(1, 1); 2],
+        input_dilation: vec![1, 1],
+        kernel_dilation: vec![1, 1],
+        groups: 1,
+    };
+    let small = x.conv(&w, geometry.clone()).relu();
+    let large = small.broadcast(&[4, 8, 8, 2, 8, 2], &[0, 1, 2, 4]).reshape(&[4, 8, 16, 16]);
+    b.output("y", &large.conv(&v, geometry));
+    let plan = planned(&b, 1);
+    let enlarged = plan.steps.iter().find_map(|step| match &step.work {
+        StepWork::Conv(spec, _) if spec.spatial[0].input == 16 => Some((spec.channels.a, spec.spatial[1].x)),
+        _ => None,
+    });
+    assert_eq!(enlarged, Some((1, 8)), "strides of channels and places: {plan}");
+}
+
+#[test]
 fn flattening_channels_last_images_costs_no_copy() {
     let b = Builder::new();
     let x = b.input("x", Type::f32([4, 2, 8, 8]));

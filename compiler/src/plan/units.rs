@@ -111,10 +111,10 @@ pub fn special(scene: &Scene<'_>, id: NodeId) -> Result<Vec<Work>, NodeId> {
     let Some(place) = &scene.places[id.index()] else { return Err(id) };
     let plain = |shape, strides, offset| Scatter { shape, strides, offset, mode: StoreMode::Set, sequential: vec![] };
     match &node.op {
-        // A reshape in memory: the operand, written row-major.
-        Op::Reshape(_) => {
+        // A reshape in memory: the operand, written where its numbers lie in the result.
+        Op::Reshape(to) => {
             let shape = graph.shape(node.args[0]);
-            let strides = crate::ir::row_major_strides(shape).into_iter().map(|s| s as i64).collect();
+            let strides = super::layout::strides_of_operand(shape, to, &place.strides);
             Ok(vec![store_kernel(scene, &plain(shape, strides, 0), place.buffer, |w, map| w.value(node.args[0], map))?])
         }
         Op::Pad { lo, interior, .. } => {
