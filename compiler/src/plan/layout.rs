@@ -1,8 +1,8 @@
 //! Physical axis orders: in which order, outermost first, a value's logical axes lie in memory.
 //!
 //! Inputs and states are row-major. Convolutions produce channels-last images, elementwise values follow their operands, views
-//! carry the order along (so does a reshape that splits and joins axes as they lie), and what feeds a convolution is wanted channels-last, so that gathering its windows copies runs of
-//! channels.
+//! carry the order along (so does a reshape that splits and joins axes as they lie), and what feeds a convolution is wanted
+//! channels-last, so that gathering its windows copies runs of channels.
 
 use super::analysis::{Kind, kind};
 use crate::ir::{Graph, NodeId, Op};
@@ -83,9 +83,10 @@ fn reshaped(from: &[usize], to: &[usize], order: &[usize]) -> Option<Vec<usize>>
     Some(groups.into_iter().flat_map(|(_, made)| made).collect())
 }
 
-/// Where a reshape's operand goes if its result has these strides: the stride of each of the operand's axes.
+/// Where a reshape's operand goes if its result has these strides: the stride of each of the operand's axes. The result's order is
+/// [`axis_orders`]', so axes that are split from one lie together.
 pub fn strides_of_operand(from: &[usize], to: &[usize], strides: &[i64]) -> Vec<i64> {
-    // Without groups the result is row-major: what is joined to one axis lies together.
+    // Without groups there is one number or none.
     let Some(groups) = same_numbers(from, to) else {
         return crate::ir::row_major_strides(from).into_iter().map(|s| s as i64).collect();
     };
@@ -101,7 +102,7 @@ pub fn strides_of_operand(from: &[usize], to: &[usize], strides: &[i64]) -> Vec<
 }
 
 /// Axes of either side, one after another, that hold the same numbers: of the operand those longer than one, of the result all.
-/// `None` if all axes are of one.
+/// `None` if all axes are of one, or one is of zero.
 fn same_numbers(from: &[usize], to: &[usize]) -> Option<Vec<(Vec<usize>, Range<usize>)>> {
     let given: Vec<usize> = (0..from.len()).filter(|axis| from[*axis] != 1).collect();
     let (mut i, mut j) = (0, 0);

@@ -16,6 +16,17 @@ fn dense(x: &Expr, w: &Expr) -> Expr {
     x.dot(w, DotDims { lhs_contract: vec![1], rhs_contract: vec![1], ..DotDims::default() })
 }
 
+/// Windows that move on by `stride` places, over pictures with `padding` on every side.
+fn windows(stride: usize, padding: isize) -> ConvDims {
+    ConvDims {
+        stride: vec![stride; 2],
+        padding: vec![(padding, padding); 2],
+        input_dilation: vec![1, 1],
+        kernel_dilation: vec![1, 1],
+        groups: 1,
+    }
+}
+
 #[test]
 fn a_dense_layer_is_a_product_and_one_kernel() {
     let b = Builder::new();
@@ -114,13 +125,7 @@ fn images_lie_channels_last_and_statistics_are_partial_sums() {
     let b = Builder::new();
     let x = b.input("x", Type::f32([4, 1, 8, 8]));
     let w = b.state("w", Type::f32([8, 1, 4, 4]));
-    let geometry = ConvDims {
-        stride: vec![2, 2],
-        padding: vec![(1, 1); 2],
-        input_dilation: vec![1, 1],
-        kernel_dilation: vec![1, 1],
-        groups: 1,
-    };
+    let geometry = windows(2, 1);
     let y = x.conv(&w, geometry);
     let mean = y.mean(&[0, 2, 3]);
     b.output("y", &y.sub(&mean.broadcast(&y.shape(), &[1])).relu().sum(&[1, 2, 3]));
@@ -165,13 +170,7 @@ fn enlarged_pictures_stay_channels_last() {
     let b = Builder::new();
     let x = b.input("x", Type::f32([4, 8, 8, 8]));
     let [w, v] = ["w", "v"].map(|name| b.state(name, Type::f32([8, 8, 3, 3])));
-    let geometry = ConvDims {
-        stride: vec![1, 1],
-        padding: vec![(1, 1); 2],
-        input_dilation: vec![1, 1],
-        kernel_dilation: vec![1, 1],
-        groups: 1,
-    };
+    let geometry = windows(1, 1);
     let small = x.conv(&w, geometry.clone()).relu();
     let large = small.broadcast(&[4, 8, 8, 2, 8, 2], &[0, 1, 2, 4]).reshape(&[4, 8, 16, 16]);
     b.output("y", &large.conv(&v, geometry));
@@ -189,13 +188,7 @@ fn flattening_channels_last_images_costs_no_copy() {
     let x = b.input("x", Type::f32([4, 2, 8, 8]));
     let w = b.state("w", Type::f32([8, 2, 3, 3]));
     let v = b.state("v", Type::f32([5, 8 * 36]));
-    let geometry = ConvDims {
-        stride: vec![1, 1],
-        padding: vec![(0, 0); 2],
-        input_dilation: vec![1, 1],
-        kernel_dilation: vec![1, 1],
-        groups: 1,
-    };
+    let geometry = windows(1, 0);
     let y = dense(&x.conv(&w, geometry).reshape(&[4, 8 * 36]), &v);
     b.output("y", &y);
     let plan = planned(&b, 1);
