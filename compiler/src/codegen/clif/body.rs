@@ -28,18 +28,38 @@ impl Emitter<'_, '_, '_> {
                 let a = self.value(*a, copy);
                 self.unary(*op, *dtype, a)
             }
+            Inst::Binary(OpKind::Add, DType::F32, a, b) if self.negated(*b).or(self.negated(*a)).is_some() => {
+                let (a, b) = self.negated(*b).map_or((*b, self.negated(*a).unwrap_or(*a)), |b| (*a, b));
+                let (a, b) = (self.value(a, copy), self.value(b, copy));
+                self.b.ins().fsub(a, b)
+            }
             Inst::Binary(op, dtype, a, b) => {
                 let (a, b) = (self.value(*a, copy), self.value(*b, copy));
                 self.binary(*op, *dtype, a, b)
             }
             Inst::Fma(a, b, c) => {
-                let [a, b, c] = [*a, *b, *c].map(|v| self.value(v, copy));
+                // Of an operand that is negated the machine has forms of its own.
+                let [a, b, c] = [*a, *b, *c].map(|v| match self.negated(v) {
+                    Some(inner) => {
+                        let inner = self.value(inner, copy);
+                        self.b.ins().fneg(inner)
+                    }
+                    None => self.value(v, copy),
+                });
                 self.math().mul_add(a, b, c)
             }
             Inst::Select(_, c, a, b) => {
                 let [c, a, b] = [*c, *a, *b].map(|v| self.value(v, copy));
                 self.math().select(c, a, b)
             }
+        }
+    }
+
+    /// What a float is the negative of, if it is computed as one.
+    fn negated(&self, id: usize) -> Option<usize> {
+        match self.kernel.body[id] {
+            Inst::Unary(OpKind::Neg, DType::F32, inner) => Some(inner),
+            _ => None,
         }
     }
 
@@ -185,7 +205,7 @@ impl Emitter<'_, '_, '_> {
 
     fn unary(&mut self, op: OpKind, dtype: DType, a: Value) -> Value {
         match (op, dtype) {
-            (OpKind::Neg, DType::F32) => self.b.ins().fneg(a),
+            (OpKind::Neg, DType::F32) => self.math().neg(a),
             (OpKind::Neg, _) => self.b.ins().ineg(a),
             (OpKind::Floor, _) => self.b.ins().floor(a),
             (OpKind::Sqrt, _) => self.b.ins().sqrt(a),
@@ -214,8 +234,8 @@ impl Emitter<'_, '_, '_> {
             (OpKind::Eq, true) => self.b.ins().fcmp(FloatCC::Equal, a, b),
             (OpKind::Eq, false) => self.b.ins().icmp(IntCC::Equal, a, b),
             (OpKind::Max, true) => {
-                let greater = self.b.ins().fcmp(FloatCC::GreaterThan, a, b);
-                self.math().select(greater, a, b)
+                let less = self.b.ins().fcmp(FloatCC::LessThan, b, a);
+                self.math().select(less, a, b)
             }
             (OpKind::Max, false) => self.b.ins().smax(a, b),
             (op, _) => self.without_code(op, a),

@@ -440,8 +440,8 @@ impl<'k, 'b, 'f> Emitter<'k, 'b, 'f> {
         match kind {
             ReduceKind::Sum => self.b.ins().fadd(old, new),
             ReduceKind::Max => {
-                let greater = self.b.ins().fcmp(FloatCC::GreaterThan, old, new);
-                self.math().select(greater, old, new)
+                let less = self.b.ins().fcmp(FloatCC::LessThan, new, old);
+                self.math().select(less, old, new)
             }
         }
     }
