@@ -49,7 +49,7 @@ pub struct ContractAxis {
     pub b: isize,
 }
 
-/// c[batch, m, n] = Σ_k a[batch, m, k] · b[batch, k, n], every index a list of axes (empty: extent 1), outermost first.
+/// c[batch, m, n] (+)= Σ_k a[batch, m, k] · b[batch, k, n], every index a list of axes (empty: extent 1), outermost first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DotSpec {
     /// Axes of all three.
@@ -60,6 +60,8 @@ pub struct DotSpec {
     pub n: Vec<RightAxis>,
     /// Summed axes.
     pub k: Vec<ContractAxis>,
+    /// Whether the result is added to what is there.
+    pub accumulate: bool,
     /// Begin and end of each worker's part of the single axis of `m`, in order; empty: workers share as suits the routine. With
     /// parts given, a worker reads its rows of the left operand and writes its rows of the result, and no others.
     pub rows: Vec<(usize, usize)>,

@@ -3,7 +3,7 @@
 //! In: a verified graph and a number of workers. Out: a [`Plan`]: distinct [`Kernel`]s, steps in order (kernels, products,
 //! convolutions) with their shares and barriers, and the place of every buffer. The way there, one file a decision:
 //!
-//! `small` (short products written out) → `analysis` (what is in memory, what is computed together) → `layout` (axis orders) → `units` and `draft` (bodies over
+//! `small` (short products written out) → `sums` (products that are summed) → `analysis` (what is in memory, what is computed together) → `layout` (axis orders) → `units` and `draft` (bodies over
 //! [`Affine`] accesses, contraction specifications) → `order` (loops, vector axis, shares) → `schedule` (order of the steps,
 //! states written in place, barriers) → `arena` (offsets).
 //!
@@ -21,6 +21,7 @@ mod order;
 mod print;
 mod schedule;
 mod small;
+mod sums;
 mod units;
 
 pub use affine::Affine;
@@ -232,7 +233,9 @@ impl Options {
 /// # Errors
 /// [`Error::Codegen`] when the planner contradicts itself: a fault of this compiler.
 pub fn plan(graph: &Graph, options: &Options) -> Result<Plan> {
-    let small::Expanded { graph, origin, mut cuts, flops } = small::expand(graph)?;
+    let small::Expanded { graph, origin, cuts, flops } = small::expand(graph)?;
+    let (graph, joined) = sums::join(&graph);
+    let mut cuts: BTreeSet<NodeId> = graph.ids().filter(|id| cuts.contains(&joined[id.index()])).collect();
     loop {
         match attempt(&graph, options, &cuts) {
             Ok(plan) => {
@@ -240,7 +243,7 @@ pub fn plan(graph: &Graph, options: &Options) -> Result<Plan> {
                 plan.summary.contraction_flops += flops;
                 plan.summary.written_out_flops = flops;
                 for step in &mut plan.steps {
-                    step.nodes.iter_mut().for_each(|node| *node = origin[node.index()]);
+                    step.nodes.iter_mut().for_each(|node| *node = origin[joined[node.index()].index()]);
                     step.nodes.dedup();
                 }
                 return Ok(plan);
@@ -311,7 +314,7 @@ fn attempt(graph: &Graph, options: &Options, cuts: &BTreeSet<NodeId>) -> std::re
             continue;
         }
         let works = match analysis::kind(op) == Kind::Contract && !cuts.contains(&id) {
-            true => vec![units::contraction(&scene, id)?],
+            true => units::contraction(&scene, id)?,
             false => units::special(&scene, id)?,
         };
         units.push(Unit { works, nodes: vec![id], priority: id.index() });

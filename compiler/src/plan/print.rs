@@ -38,8 +38,9 @@ impl Plan {
             StepWork::Dot(spec, spots) => {
                 let n = |v: Vec<usize>| v.iter().map(ToString::to_string).collect::<Vec<_>>().join("·");
                 let rows = over(&spec.rows);
+                let into = if spec.accumulate { "+>" } else { "->" };
                 format!(
-                    "{nodes} = dot({}, {}) -> {}: batch [{}] m [{}] n [{}] k [{}]{rows}",
+                    "{nodes} = dot({}, {}) {into} {}: batch [{}] m [{}] n [{}] k [{}]{rows}",
                     self.spot(spots[0].buffer, spots[0].offset),
                     self.spot(spots[1].buffer, spots[1].offset),
                     self.spot(spots[2].buffer, spots[2].offset),

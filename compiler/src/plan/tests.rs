@@ -55,6 +55,50 @@ fn a_dense_layer_is_a_product_and_one_kernel() {
     );
 }
 
+/// One of the products that make the gradient of a weight of 8 × 16 over several steps.
+fn gradient_of_step(b: &Builder, step: usize) -> Expr {
+    let x = b.input(&format!("x{step}"), Type::f32([5, 8]));
+    let y = b.input(&format!("y{step}"), Type::f32([5, 16]));
+    x.dot(&y, DotDims { lhs_contract: vec![0], rhs_contract: vec![0], ..DotDims::default() })
+}
+
+#[test]
+fn products_that_are_summed_go_to_one_place() {
+    let b = Builder::new();
+    let [first, second, third] = [0, 1, 2].map(|step| gradient_of_step(&b, step));
+    let w = b.state("w", Type::f32([8, 16]));
+    b.write_state("w", &first.add(&second.add(&w)).add(&third));
+    check(
+        &b,
+        2,
+        expect![[r#"
+        plan: workers 2, kernels 1 (1 distinct), contractions 3, barriers 3, arena 2048 (at least 2048) bytes
+          %12 = dot(@368, @128) -> @0: batch [] m [8] n [16] k [5]
+          ---- barrier
+          %12 = dot(@416, @208) +> @0: batch [] m [8] n [16] k [5]
+          ---- barrier
+          %12 = dot(@464, @288) +> @0: batch [] m [8] n [16] k [5]
+          ---- barrier
+          %12 = kernel0(state0, @0, state0) over 0..64 | 64..128
+        kernel0: [128vp]
+          v0 = b0[i0]: f32
+          v1 = b1[i0]: f32
+          v2 = add v0 v1
+          b2[i0] = v2
+
+    "#]],
+    );
+}
+
+#[test]
+fn a_product_that_is_wanted_for_itself_keeps_its_place() {
+    let b = Builder::new();
+    let [first, second] = [0, 1].map(|step| gradient_of_step(&b, step));
+    b.output("first", &first);
+    b.output("sum", &first.add(&second));
+    assert!(!planned(&b, 1).to_string().contains("+>"));
+}
+
 #[test]
 fn softmax_keeps_the_exponentials_and_sums_them_as_they_are_made() {
     let b = Builder::new();

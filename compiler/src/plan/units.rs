@@ -211,19 +211,23 @@ fn cumulative(scene: &Scene<'_>, source: NodeId, place: &Place, axis: usize, rev
     Ok(works)
 }
 
-/// A product or convolution.
-pub fn contraction(scene: &Scene<'_>, id: NodeId) -> Result<Work, NodeId> {
-    match &scene.graph.node(id).op {
-        Op::Dot(dims) => dot(scene, id, dims),
-        Op::Conv(dims) => conv(scene, id, dims),
+/// A product, a sum of products, or a convolution.
+pub fn contraction(scene: &Scene<'_>, id: NodeId) -> Result<Vec<Work>, NodeId> {
+    let node = scene.graph.node(id);
+    match &node.op {
+        Op::Dot(dims) => {
+            let pairs = node.args.chunks_exact(2).enumerate();
+            pairs.map(|(number, pair)| dot(scene, id, dims, [pair[0], pair[1]], number > 0)).collect()
+        }
+        Op::Conv(dims) => Ok(vec![conv(scene, id, dims)?]),
         _ => Err(id),
     }
 }
 
-fn dot(scene: &Scene<'_>, id: NodeId, dims: &DotDims) -> Result<Work, NodeId> {
+/// The product of one pair of operands, added to those before it.
+fn dot(scene: &Scene<'_>, id: NodeId, dims: &DotDims, [lhs, rhs]: [NodeId; 2], accumulate: bool) -> Result<Work, NodeId> {
     let graph = scene.graph;
     let node = graph.node(id);
-    let [lhs, rhs] = [node.args[0], node.args[1]];
     let left = DotDims::free(graph.ty(lhs).rank(), &dims.lhs_batch, &dims.lhs_contract);
     let right = DotDims::free(graph.ty(rhs).rank(), &dims.rhs_batch, &dims.rhs_contract);
     let (batch, m, n) = (dims.lhs_batch.len(), left.len(), right.len());
@@ -250,7 +254,7 @@ fn dot(scene: &Scene<'_>, id: NodeId, dims: &DotDims) -> Result<Work, NodeId> {
         let (a_buffer, a) = w.reach(lhs, &a_map)?;
         let (b_buffer, b) = w.reach(rhs, &b_map)?;
         let c = w.access(place, &index[..batch + m + n]).at;
-        let mut spec = DotSpec::default();
+        let mut spec = DotSpec { accumulate, ..DotSpec::default() };
         for (k, (extent, owner)) in iteration.extents().into_iter().zip(iteration.owners()).enumerate() {
             let (a, b, c) = (a.coefs[k] as isize, b.coefs[k] as isize, c.coefs[k] as isize);
             if extent == 1 {

@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 
 impl Generator {
     pub(super) fn idiom(&mut self) -> Option<NodeId> {
-        match self.rng.below(9) {
+        match self.rng.below(10) {
             0 => self.dense(),
             1 => self.normalised(),
             2 => self.softmax(),
@@ -16,6 +16,7 @@ impl Generator {
             5 => self.maximum_mask(),
             6 => self.gaussian(),
             7 => self.moment_update(),
+            8 => self.recurrent(),
             _ => self.biased_channels(),
         }
     }
@@ -36,6 +37,22 @@ impl Generator {
         let op = self.rng.choose(&[Op::Tanh, Op::Softplus, Op::Neg, Op::Sin])?.clone();
         let y = self.at_most(y, 30.0)?;
         self.add(op, &[y])
+    }
+
+    /// x·W + h·U + y·V + z, as in a recurrent layer and its gradients.
+    fn recurrent(&mut self) -> Option<NodeId> {
+        let z = self.pick_where(DType::F32, |t| t.rank() == 2)?;
+        let shape = self.shape_of(z);
+        let dims = DotDims { lhs_contract: vec![1], rhs_contract: vec![0], ..DotDims::default() };
+        let mut sum = z;
+        for _ in 0..2 + self.rng.below(3) {
+            let terms = self.extent();
+            let (x, w) = (self.of(DType::F32, &[shape[0], terms])?, self.of(DType::F32, &[terms, shape[1]])?);
+            let product = self.add(Op::Dot(dims.clone()), &[x, w])?;
+            let both = if self.rng.chance(50) { [sum, product] } else { [product, sum] };
+            sum = self.add(Op::Add, &both)?;
+        }
+        Some(sum)
     }
 
     /// A bias for every place of axis 1, as after a convolution.

@@ -43,6 +43,8 @@ pub struct DotPlan {
     strategy: Strategy,
     /// The part of the left operand's rows of each worker, where the plan says.
     rows: Vec<(usize, usize)>,
+    /// Whether the result is added to what is there.
+    accumulate: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -140,6 +142,7 @@ impl DotPlan {
             batches,
             strategy,
             rows: spec.rows.clone(),
+            accumulate: spec.accumulate,
         }
     }
 
@@ -178,7 +181,7 @@ impl DotPlan {
                     unsafe {
                         let (a, b, c) = self.at(batch, a, b, c);
                         let (a, b) = if blocked.swapped { (b, a) } else { (a, b) };
-                        blocked.run(&self.kernel, a, b, c, rows.clone(), columns.clone(), scratch);
+                        blocked.run(&self.kernel, a, b, c, rows.clone(), columns.clone(), scratch, self.accumulate);
                     }
                 }
             }
@@ -195,7 +198,7 @@ impl DotPlan {
                     unsafe {
                         let (a, b, c) = self.at(batch, a, b, c);
                         let (a, b) = if sums.swapped { (b, a) } else { (a, b) };
-                        sums.run(a, b, c, first..last, scratch);
+                        sums.run(a, b, c, first..last, scratch, self.accumulate);
                     }
                     row += last - first;
                 }
@@ -289,6 +292,7 @@ impl Blocked {
         rows: std::ops::Range<usize>,
         columns: std::ops::Range<usize>,
         scratch: *mut f32,
+        accumulate: bool,
     ) {
         if rows.is_empty() || columns.is_empty() {
             return;
@@ -297,7 +301,7 @@ impl Blocked {
         unsafe {
             let right_scratch = scratch.add(self.left_scratch(kernel));
             let mut step = 0;
-            // An empty contraction is one empty step, which stores zeros.
+            // An empty contraction is one empty step, which stores or adds zeros.
             while step < self.steps || (step == 0 && self.steps == 0) {
                 let steps = self.step_block.min(self.steps - step);
                 let mut column = columns.start;
@@ -319,12 +323,18 @@ impl Blocked {
                         };
                         if whole > 0 {
                             let left = self.left_in_place(a, row, step, panel);
-                            kernel.multiply([whole, width, steps], left, right, target(row), step > 0);
+                            kernel.multiply([whole, width, steps], left, right, target(row), accumulate || step > 0);
                         }
                         if whole < height {
                             let panel = if self.pack_left { panel } else { kernel.padded(height - whole) };
                             let left = self.left_packed(a, (row + whole, height - whole), (step, steps), panel, scratch);
-                            kernel.multiply([height - whole, width, steps], left, right, target(row + whole), step > 0);
+                            kernel.multiply(
+                                [height - whole, width, steps],
+                                left,
+                                right,
+                                target(row + whole),
+                                accumulate || step > 0,
+                            );
                         }
                         row += height;
                     }
@@ -460,7 +470,15 @@ impl Sums {
     ///
     /// # Safety
     /// As [`DotPlan::run`], with the sides in the plan's order and this worker's part of the scratch.
-    unsafe fn run(&self, a: *const f32, b: *const f32, c: *mut f32, rows: std::ops::Range<usize>, scratch: *mut f32) {
+    unsafe fn run(
+        &self,
+        a: *const f32,
+        b: *const f32,
+        c: *mut f32,
+        rows: std::ops::Range<usize>,
+        scratch: *mut f32,
+        accumulate: bool,
+    ) {
         let sums = sums_of_products();
         let in_place = self.columns.steps.are_neighbours();
         // SAFETY: all places are inside the views; the scratch holds all columns.
@@ -489,7 +507,8 @@ impl Sums {
                     let totals = sums(starts, b, self.steps);
                     let c = c.offset(self.columns.result.get().at(column));
                     for (i, total) in totals.into_iter().enumerate().take(rows.end - first) {
-                        *c.offset(self.rows.result.get().at(first + i)) = total;
+                        let c = c.offset(self.rows.result.get().at(first + i));
+                        *c = if accumulate { *c + total } else { total };
                     }
                 }
             }

@@ -56,8 +56,16 @@ fn verify(spec: &DotSpec, a: &Layout, b: &Layout, c: &Layout) {
             // SAFETY: the layouts hold all places of the spec's views; workers run one after another.
             unsafe { plan.run(a.base(), b.base(), c.base_mut(), scratch.start(), worker, workers) };
         }
-        scratch.check();
         check(&c, &expected, &format!("{spec:?} {workers} workers: {plan:?}"));
+        // Added to itself it is twice what it was.
+        let adding = DotPlan::new(&DotSpec { accumulate: true, ..spec.clone() }, workers);
+        for worker in 0..workers {
+            // SAFETY: as above; both plans want the same scratch.
+            unsafe { adding.run(a.base(), b.base(), c.base_mut(), scratch.start(), worker, workers) };
+        }
+        scratch.check();
+        let twice: Vec<(isize, f64)> = expected.iter().map(|(at, value)| (*at, 2.0 * value)).collect();
+        check(&c, &twice, &format!("{spec:?} {workers} workers, added: {plan:?}"));
         match &first {
             None => first = Some(c.values().to_vec()),
             Some(first) => assert!(c.values().iter().zip(first).all(|(x, y)| x.to_bits() == y.to_bits()), "{spec:?}"),
@@ -113,7 +121,7 @@ fn random_spec(numbers: &mut Numbers, largest: &[usize]) -> (DotSpec, Layout, La
             .map(|i| RightAxis { extent: n[i], b: b_strides[s + k.len() + i], c: c_strides[s + mn + i] })
             .collect(),
         k: (0..k.len()).map(|i| ContractAxis { extent: k[i], a: a_strides[s + mn + i], b: b_strides[s + i] }).collect(),
-        rows: vec![],
+        ..DotSpec::default()
     };
     (spec, a, b, c)
 }
@@ -146,11 +154,10 @@ fn matrices_in_all_orientations() {
             };
             let (sa, sb, sc) = (transposed(0, m, k), transposed(1, k, n), transposed(2, m, n));
             let spec = DotSpec {
-                batch: vec![],
                 m: vec![LeftAxis { extent: m, a: sa[0], c: sc[0] }],
                 n: vec![RightAxis { extent: n, b: sb[1], c: sc[1] }],
                 k: vec![ContractAxis { extent: k, a: sa[1], b: sb[0] }],
-                rows: vec![],
+                ..DotSpec::default()
             };
             let a = Layout::filled(&mut numbers, &[m, k], &sa);
             let b = Layout::filled(&mut numbers, &[k, n], &sb);
