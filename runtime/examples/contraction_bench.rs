@@ -59,11 +59,10 @@ fn matrices(name: &str, [m, n, k]: [usize; 3], transposed: [bool; 3], workers: u
     };
     let (a, b, c) = (strides(m, k, transposed[0]), strides(k, n, transposed[1]), strides(m, n, transposed[2]));
     let spec = DotSpec {
-        batch: vec![],
         m: vec![LeftAxis { extent: m, a: a[0], c: c[0] }],
         n: vec![RightAxis { extent: n, b: b[1], c: c[1] }],
         k: vec![ContractAxis { extent: k, a: a[1], b: b[0] }],
-        rows: vec![],
+        ..DotSpec::default()
     };
     dot(name, spec, workers)
 }

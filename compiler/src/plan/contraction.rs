@@ -62,6 +62,9 @@ pub struct DotSpec {
     pub k: Vec<ContractAxis>,
     /// Whether the result is added to what is there.
     pub accumulate: bool,
+    /// For the left and the right operand, whether it is a state that other products of the program read in the same way, and no
+    /// larger than a cache: then packing it once, before the first step, pays.
+    pub reused: [bool; 2],
     /// Begin and end of each worker's part of the single axis of `m`, in order; empty: workers share as suits the routine. With
     /// parts given, a worker reads its rows of the left operand and writes its rows of the result, and no others.
     pub rows: Vec<(usize, usize)>,

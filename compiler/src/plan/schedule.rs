@@ -24,9 +24,17 @@ pub(super) fn schedule(
     options: &Options,
 ) -> Result<Plan> {
     let workers = options.workers;
+    let reused = reused_operands(&units, &memories);
     let mut builder = Steps { options: options.clone(), kernels: Vec::new(), known: BTreeMap::new(), steps: Vec::new() };
     for unit in topological(units)? {
         for work in unit.works {
+            let work = match work {
+                Work::Dot(spec, spots) => {
+                    let reused = [0, 1].map(|operand| reused.contains(&view(&spec, &spots, operand)));
+                    Work::Dot(DotSpec { reused, ..spec }, spots)
+                }
+                other => other,
+            };
             builder.work(work, &unit.nodes, &mut memories);
         }
     }
@@ -46,6 +54,39 @@ pub(super) fn schedule(
         arena_bound: sizes.1,
         summary,
     })
+}
+
+/// How a product reads one of its operands: buffer and offset, and extents and strides of the free axes and of the summed ones.
+type View = (BufferId, i64, Vec<(usize, isize)>, Vec<(usize, isize)>);
+
+fn view(spec: &DotSpec, spots: &[Spot; 3], operand: usize) -> View {
+    let free = match operand {
+        0 => spec.m.iter().map(|x| (x.extent, x.a)).collect(),
+        _ => spec.n.iter().map(|x| (x.extent, x.b)).collect(),
+    };
+    let summed = spec.k.iter().map(|x| (x.extent, if operand == 0 { x.a } else { x.b })).collect();
+    (spots[operand].buffer, spots[operand].offset, free, summed)
+}
+
+/// Elements of an operand that a core keeps in its second-level cache beside what else a product reads. A larger one that is packed
+/// once comes from farther away every time, which costs what packing again in pieces does.
+const REUSED_AT_MOST: usize = 96 * 1024;
+
+/// Views of states that several products read.
+fn reused_operands(units: &[Unit], memories: &Memories) -> BTreeSet<View> {
+    let (mut once, mut again) = (BTreeSet::new(), BTreeSet::new());
+    for work in units.iter().flat_map(|unit| &unit.works) {
+        let Work::Dot(spec, spots) = work else { continue };
+        for operand in [0, 1] {
+            let buffer = &memories.buffers[spots[operand].buffer];
+            let state = matches!(buffer.memory, Memory::State(_)) && buffer.elements <= REUSED_AT_MOST;
+            let view = view(spec, spots, operand);
+            if state && spec.batch.is_empty() && !once.insert(view.clone()) {
+                again.insert(view);
+            }
+        }
+    }
+    again
 }
 
 /// Buffers a piece of work reads, and those it writes.
@@ -263,12 +304,15 @@ fn rebase(kernel: &mut Kernel, args: &mut [Arg]) {
 /// Rows of a worker from which on every worker computes its rows of a product: with fewer, packing the other operand once a worker
 /// costs more than the barriers around the product.
 const ROWS_OF_WORKER: usize = 96;
+/// The same where the other operand is packed once for several products.
+const ROWS_BESIDE_REUSED: usize = 24;
 
 /// The rows of each worker where the left operand's are many: those that kernels over the same rows give it, so that what a worker
 /// computes of a batch stays with it.
 fn rows(spec: &DotSpec, workers: usize) -> Vec<(usize, usize)> {
+    let least = if spec.reused[1] { ROWS_BESIDE_REUSED } else { ROWS_OF_WORKER };
     match spec.m[..] {
-        [m] if workers > 1 && spec.batch.is_empty() && m.extent >= workers * ROWS_OF_WORKER => parts_of(m.extent, workers),
+        [m] if workers > 1 && spec.batch.is_empty() && m.extent >= workers * least => parts_of(m.extent, workers),
         _ => vec![],
     }
 }

@@ -57,8 +57,8 @@ fn a_dense_layer_is_a_product_and_one_kernel() {
 
 /// One of the products that make the gradient of a weight of 8 × 16 over several steps.
 fn gradient_of_step(b: &Builder, step: usize) -> Expr {
-    let x = b.input(&format!("x{step}"), Type::f32([5, 8]));
-    let y = b.input(&format!("y{step}"), Type::f32([5, 16]));
+    let x = b.input(format!("x{step}"), Type::f32([5, 8]));
+    let y = b.input(format!("y{step}"), Type::f32([5, 16]));
     x.dot(&y, DotDims { lhs_contract: vec![0], rhs_contract: vec![0], ..DotDims::default() })
 }
 
@@ -97,6 +97,28 @@ fn a_product_that_is_wanted_for_itself_keeps_its_place() {
     b.output("first", &first);
     b.output("sum", &first.add(&second));
     assert!(!planned(&b, 1).to_string().contains("+>"));
+}
+
+#[test]
+fn steps_that_read_one_weight_are_shared_out_by_rows() {
+    let recurrent = |names: [&str; 2]| {
+        let b = Builder::new();
+        let x = b.input("x", Type::f32([64, 128]));
+        let [first, second] = names.map(|name| b.state(name, Type::f32([128, 128])));
+        b.output("h", &dense(&dense(&x, &first).tanh(), &second).tanh());
+        planned(&b, 2)
+    };
+    let rows_of_first = |plan: &Plan| match &plan.steps[0].work {
+        StepWork::Dot(spec, _) => (spec.reused, spec.rows.clone()),
+        _ => panic!("{plan}"),
+    };
+    let one = recurrent(["w", "w"]);
+    assert_eq!(rows_of_first(&one), ([false, true], vec![(0, 32), (32, 64)]), "{one}");
+    assert_eq!(one.summary.barriers, 0, "{one}");
+    // Packing two weights for one product each costs more than barriers.
+    let two = recurrent(["w", "v"]);
+    assert_eq!(rows_of_first(&two), ([false, false], vec![]), "{two}");
+    assert!(two.summary.barriers > 0, "{two}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Engine, Turn};
 use crate::array::Column;
 use crate::error::Result;
-use saddlepoint_compiler::plan::{PlanSummary, Step};
+use saddlepoint_compiler::plan::PlanSummary;
 
 /// A turn of the step, planned.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub struct TurnSummary {
 pub struct TurnProfile {
     /// The players that move in it.
     pub players: Vec<String>,
-    /// Kernels, products and convolutions in the order of the plan, each over all inner steps.
+    /// Packing, kernels, products and convolutions in the order of the plan, each over all inner steps.
     pub parts: Vec<PartProfile>,
 }
 
@@ -53,23 +53,20 @@ impl Engine {
     /// # Errors
     /// As [`Engine::step`].
     pub fn profile(&mut self, batches: &[Vec<Vec<Column<'_>>>]) -> Result<Vec<TurnProfile>> {
-        let mut seconds: Vec<Vec<f64>> =
-            self.turns.iter().map(|t| vec![0.0; t.program.executable.plan().steps.len()]).collect();
+        let mut seconds: Vec<Vec<f64>> = vec![Vec::new(); self.turns.len()];
         self.step_by(batches, |engine, turn, batch| {
             let times = engine.turn_by(turn, batch, |program, store, moment| {
                 program.with_inputs(moment, batch, &[], |executable, inputs| executable.profile(store, inputs))
             })?;
-            seconds[turn].iter_mut().zip(times).for_each(|(sum, (_, time))| *sum += time);
+            seconds[turn].resize(times.len(), 0.0);
+            seconds[turn].iter_mut().zip(times).for_each(|(sum, time)| *sum += time);
             Ok(())
         })?;
         let profile = |(turn, seconds): (usize, Vec<f64>)| {
-            let (steps, plan) = (self.turns[turn].steps, self.turns[turn].program.executable.plan());
-            let part = |(step, seconds): (&Step, f64)| PartProfile {
-                what: plan.describe(step),
-                seconds,
-                contraction_flops: steps * step.work.contraction_flops(),
-            };
-            TurnProfile { players: self.names(turn), parts: plan.steps.iter().zip(seconds).map(part).collect() }
+            let steps = self.turns[turn].steps;
+            let part = |((what, flops), seconds)| PartProfile { what, seconds, contraction_flops: steps * flops };
+            let parts = self.turns[turn].program.executable.parts().into_iter().zip(seconds).map(part).collect();
+            TurnProfile { players: self.names(turn), parts }
         };
         Ok(seconds.into_iter().enumerate().filter(|(turn, _)| self.moves(*turn)).map(profile).collect())
     }

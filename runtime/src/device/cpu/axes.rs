@@ -78,7 +78,7 @@ impl<const N: usize> Index<N> {
 }
 
 /// [`Offsets`], owned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Places {
     /// Evenly spaced.
     Stride(isize),

@@ -16,7 +16,7 @@ mod workers;
 mod dot;
 
 pub use conv::ConvPlan;
-pub use dot::DotPlan;
+pub use dot::{DotPlan, Packing};
 pub use program::{CpuDevice, Executable, HostSlice};
 pub use state::StateStore;
 pub use workers::{Worker, Workers, share};

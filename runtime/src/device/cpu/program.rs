@@ -9,7 +9,7 @@
 use super::dot::LINE;
 use super::memory::Memory;
 use super::state::StateStore;
-use super::{ConvPlan, DotPlan, Worker, Workers};
+use super::{ConvPlan, DotPlan, Packing, Worker, Workers};
 use crate::{Error, Result};
 use saddlepoint_compiler::codegen::clif::{KernelFn, Native};
 use saddlepoint_compiler::ir::{DType, Graph, Slot, verify};
@@ -87,6 +87,8 @@ impl HostSlice<'_> {
 enum Task {
     /// Calls a kernel: pointers from `first` on, the part of each worker.
     Kernel { function: KernelFn, first: usize, params: usize, parts: Vec<Option<(i64, i64)>> },
+    /// Packs an operand of several products; its pointer and that of the packed one from `first` on.
+    Pack { packing: Packing, first: usize },
     /// A product; operands' and result's pointers from `first` on.
     Dot { plan: Box<DotPlan>, first: usize },
     /// A convolution; likewise.
@@ -99,13 +101,16 @@ pub struct Executable {
     plan: Plan,
     inputs: Vec<Slot>,
     states: Vec<Slot>,
+    /// The program: whether all workers must have finished everything before, and what is done. Packing comes first.
     tasks: Vec<(bool, Task)>,
-    /// For each worker and parameter of a task: region (0: the arena, then states) and offset in elements.
-    sites: Vec<(usize, usize)>,
+    /// For each worker and parameter of a task its place.
+    sites: Vec<Site>,
     /// For each worker, the pointers of all tasks, filled in by each run.
     pointers: Vec<*const u8>,
     per_worker: usize,
     arena: Memory,
+    /// Operands that several products read, packed.
+    packed: Memory,
     /// Keeps the memory behind `scratch_base`.
     _scratch: Memory,
     scratch_base: *mut f32,
@@ -118,6 +123,33 @@ pub struct Executable {
 
 // SAFETY: the pointers point into memory that the executable owns, or are rewritten before each use; `run` wants `&mut self`.
 unsafe impl Send for Executable {}
+
+/// A place of a program's memory: region (0: the arena, then states, then packed operands) and offset in elements.
+type Site = (usize, usize);
+
+/// Operands that are packed before the first step. Nothing overwrites them before the last step that reads them: they are states, and
+/// the plan writes a state only where no later step reads its old value.
+#[derive(Default)]
+struct Packs {
+    /// The region of packed operands.
+    region: usize,
+    /// Where an operand lies, where it is packed, and in which form.
+    list: Vec<(Site, Site, Packing)>,
+    elements: usize,
+}
+
+impl Packs {
+    /// Where the operand at this site is packed in this form.
+    fn site(&mut self, from: Site, packing: &Packing) -> Site {
+        if let Some((_, to, _)) = self.list.iter().find(|(other, _, form)| *other == from && form == packing) {
+            return *to;
+        }
+        let to = (self.region, self.elements);
+        self.elements += packing.elements().next_multiple_of(LINE);
+        self.list.push((from, to, packing.clone()));
+        to
+    }
+}
 
 /// What workers share during a run.
 struct Shared<'a> {
@@ -137,10 +169,11 @@ impl Executable {
         let plan = plan::plan(graph, options)?;
         let code = Native::compile(&plan.kernels)?;
         let mut tasks = Vec::with_capacity(plan.steps.len());
-        let mut sites: Vec<Vec<(usize, usize)>> = vec![Vec::new(); count];
+        let mut sites: Vec<Vec<Site>> = vec![Vec::new(); count];
         // A worker's scratch is its own, as long as the longest of its contractions needs.
         let mut scratch = 0;
-        let locate = |buffer: usize, offset: i64| -> Result<(usize, usize)> {
+        let mut packs = Packs { region: 1 + graph.states.len(), ..Packs::default() };
+        let locate = |buffer: usize, offset: i64| -> Result<Site> {
             let offset =
                 usize::try_from(offset).map_err(|_| Error::device("internal: an operand begins before its buffer"))?;
             Ok(match plan.buffers[buffer].memory {
@@ -170,6 +203,10 @@ impl Executable {
                 StepWork::Dot(spec, operands) => {
                     spots(operands)?;
                     let plan = Box::new(DotPlan::new(spec, count));
+                    if let Some((operand, packing)) = plan.packing() {
+                        let site = packs.site(sites[0][first + operand], packing);
+                        sites.iter_mut().for_each(|s| s[first + operand] = site);
+                    }
                     scratch = scratch.max(plan.scratch_of_worker());
                     Task::Dot { plan, first }
                 }
@@ -181,6 +218,16 @@ impl Executable {
                 }
             };
             tasks.push((step.barrier, task));
+        }
+        if !packs.list.is_empty() {
+            tasks.iter_mut().take(1).for_each(|(barrier, _)| *barrier = true);
+            let packing = packs.list.into_iter().map(|(from, to, packing)| {
+                let first = sites[0].len();
+                sites.iter_mut().for_each(|s| s.extend([from, to]));
+                (false, Task::Pack { packing, first })
+            });
+            let packing: Vec<_> = packing.collect();
+            tasks.splice(0..0, packing);
         }
         let per_worker = sites[0].len();
         let sites = sites.concat();
@@ -194,10 +241,11 @@ impl Executable {
             sites,
             per_worker,
             arena: Memory::zeroed(plan.arena),
+            packed: Memory::zeroed(packs.elements),
             scratch_base: scratch.as_mut_ptr().cast(),
             scratch_of_worker,
             _scratch: scratch,
-            bases: Vec::with_capacity(graph.states.len() + 1),
+            bases: Vec::with_capacity(graph.states.len() + 2),
             _code: code,
             plan,
             workers,
@@ -215,12 +263,24 @@ impl Executable {
         Ok(())
     }
 
-    /// Runs the program once and measures every step: what it is, and the seconds from its beginning until all workers have
+    /// The parts of a run in order: what each is, as the plan prints it, and the floating-point operations of a product or convolution.
+    pub fn parts(&self) -> Vec<(String, usize)> {
+        let packing = self.tasks.iter().filter_map(|(_, task)| match task {
+            Task::Pack { packing, .. } => {
+                Some((format!("packing of {} numbers for several products", packing.elements()), 0))
+            }
+            _ => None,
+        });
+        let steps = self.plan.steps.iter().map(|step| (self.plan.describe(step), step.work.contraction_flops()));
+        packing.chain(steps).collect()
+    }
+
+    /// Runs the program once and measures every one of [`Executable::parts`]: the seconds from its beginning until all workers have
     /// finished it.
     ///
     /// # Errors
     /// As [`Executable::run`].
-    pub fn profile(&mut self, states: &mut StateStore, inputs: &[HostSlice<'_>]) -> Result<Vec<(String, f64)>> {
+    pub fn profile(&mut self, states: &mut StateStore, inputs: &[HostSlice<'_>]) -> Result<Vec<f64>> {
         self.prepare(states, inputs)?;
         let shared = self.shared();
         let times = std::sync::Mutex::new(Vec::with_capacity(self.tasks.len()));
@@ -237,8 +297,7 @@ impl Executable {
                 }
             }
         });
-        let times = times.into_inner().unwrap_or_default();
-        Ok(self.plan.steps.iter().map(|step| self.plan.describe(step)).zip(times).collect())
+        Ok(times.into_inner().unwrap_or_default())
     }
 
     fn prepare(&mut self, states: &mut StateStore, inputs: &[HostSlice<'_>]) -> Result<()> {
@@ -248,6 +307,7 @@ impl Executable {
         for slot in &self.states {
             self.bases.push(states.pointer(&slot.name, &slot.ty)?);
         }
+        self.bases.push(self.packed.as_mut_ptr());
         for ((buffer, values), slot) in self.plan.inputs.iter().zip(inputs).zip(&self.inputs) {
             if let Some(plan::Memory::Arena(at)) = buffer.map(|b| self.plan.buffers[b].memory) {
                 let to = &mut self.arena.words_mut()[at..at + values.len()];
@@ -351,6 +411,12 @@ impl Shared<'_> {
                 // SAFETY: the pointers are those the plan gives this kernel and worker, `parts` lies in the kernel's parallel
                 // axis, and the plan's barriers keep other workers away from what this part touches.
                 unsafe { function(mine[*first..*first + *params].as_ptr(), begin, end) }
+            }
+            Task::Pack { packing, first } => {
+                let [from, to] = [0, 1].map(|i| mine[first + i].cast::<f32>());
+                // SAFETY: the state is as large as its operands say, the packed memory as the form; shares are apart, and a barrier
+                // keeps readers away.
+                unsafe { packing.run(from, to.cast_mut(), worker.index, worker.count) }
             }
             Task::Dot { plan, first } => {
                 let [a, b, c] = [0, 1, 2].map(|i| mine[first + i].cast::<f32>());

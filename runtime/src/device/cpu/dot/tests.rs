@@ -44,31 +44,48 @@ fn reference(spec: &DotSpec, a: &Layout, b: &Layout) -> Vec<(isize, f64)> {
     out
 }
 
-/// Runs the plan for several numbers of workers and compares each with the definition, and all with each other bit by bit.
+/// Runs a plan, workers one after another, with the operand packed that it wants packed; `after` sees the result after every worker.
+fn run(plan: &DotPlan, a: &Layout, b: &Layout, c: &mut Layout, workers: usize, mut after: impl FnMut(usize, &Layout)) {
+    let scratch = Scratch::new(plan.scratch_of_worker());
+    let mut operands = [a.base(), b.base()];
+    let packed = plan.packing().map(|(operand, packing)| {
+        let memory = Scratch::new(packing.elements());
+        for worker in 0..workers {
+            // SAFETY: the layout holds all places of the operand, the memory all of the form; workers run one after another.
+            unsafe { packing.run(operands[operand], memory.start(), worker, workers) };
+        }
+        operands[operand] = memory.start();
+        memory
+    });
+    for worker in (0..workers).rev() {
+        // SAFETY: the layouts hold all places of the spec's views; workers run one after another.
+        unsafe { plan.run(operands[0], operands[1], c.base_mut(), scratch.start(), worker, workers) };
+        after(worker, c);
+    }
+    scratch.check();
+    packed.iter().for_each(Scratch::check);
+}
+
+/// Runs the plan for several numbers of workers and compares each with the definition, and all with each other bit by bit; also with
+/// operands packed before, and added to what is there.
 fn verify(spec: &DotSpec, a: &Layout, b: &Layout, c: &Layout) {
     let expected = reference(spec, a, b);
+    let twice: Vec<(isize, f64)> = expected.iter().map(|(at, value)| (*at, 2.0 * value)).collect();
     let mut first: Option<Vec<f32>> = None;
     for workers in 1..=3 {
-        let plan = DotPlan::new(spec, workers);
-        let scratch = Scratch::new(plan.scratch_of_worker());
-        let mut c = c.clone();
-        for worker in (0..workers).rev() {
-            // SAFETY: the layouts hold all places of the spec's views; workers run one after another.
-            unsafe { plan.run(a.base(), b.base(), c.base_mut(), scratch.start(), worker, workers) };
-        }
-        check(&c, &expected, &format!("{spec:?} {workers} workers: {plan:?}"));
-        // Added to itself it is twice what it was.
-        let adding = DotPlan::new(&DotSpec { accumulate: true, ..spec.clone() }, workers);
-        for worker in 0..workers {
-            // SAFETY: as above; both plans want the same scratch.
-            unsafe { adding.run(a.base(), b.base(), c.base_mut(), scratch.start(), worker, workers) };
-        }
-        scratch.check();
-        let twice: Vec<(isize, f64)> = expected.iter().map(|(at, value)| (*at, 2.0 * value)).collect();
-        check(&c, &twice, &format!("{spec:?} {workers} workers, added: {plan:?}"));
-        match &first {
-            None => first = Some(c.values().to_vec()),
-            Some(first) => assert!(c.values().iter().zip(first).all(|(x, y)| x.to_bits() == y.to_bits()), "{spec:?}"),
+        for reused in [[false; 2], [true; 2], [false, true]] {
+            let spec = DotSpec { reused, ..spec.clone() };
+            let plan = DotPlan::new(&spec, workers);
+            let mut c = c.clone();
+            run(&plan, a, b, &mut c, workers, |_, _| {});
+            check(&c, &expected, &format!("{spec:?} {workers} workers: {plan:?}"));
+            match &first {
+                None => first = Some(c.values().to_vec()),
+                Some(first) => assert!(c.values().iter().zip(first).all(|(x, y)| x.to_bits() == y.to_bits()), "{spec:?}"),
+            }
+            let adding = DotPlan::new(&DotSpec { accumulate: true, ..spec.clone() }, workers);
+            run(&adding, a, b, &mut c, workers, |_, _| {});
+            check(&c, &twice, &format!("{spec:?} {workers} workers, added: {plan:?}"));
         }
     }
 }
@@ -76,28 +93,18 @@ fn verify(spec: &DotSpec, a: &Layout, b: &Layout, c: &Layout) {
 /// Gives the rows out in parts: the result is the same to the bit, and each worker writes its own rows and no others.
 fn verify_parts(spec: &DotSpec, a: &Layout, b: &Layout, c: &Layout, parts: &[(usize, usize)]) {
     let expected = reference(spec, a, b);
-    let whole = |spec: &DotSpec, workers: usize, before: &mut dyn FnMut(usize, &Layout, &Layout)| {
-        let plan = DotPlan::new(spec, workers);
-        let scratch = Scratch::new(plan.scratch_of_worker());
-        let mut c = c.clone();
-        for worker in 0..workers {
-            let then = c.clone();
-            // SAFETY: as in `verify`.
-            unsafe { plan.run(a.base(), b.base(), c.base_mut(), scratch.start(), worker, workers) };
-            before(worker, &then, &c);
-        }
-        scratch.check();
-        c
-    };
-    let alone = whole(spec, 1, &mut |_, _, _| {});
+    let mut alone = c.clone();
+    run(&DotPlan::new(spec, 1), a, b, &mut alone, 1, |_, _| {});
     let parted = DotSpec { rows: parts.to_vec(), ..spec.clone() };
     let columns = expected.len() / spec.m[0].extent;
-    let shared = whole(&parted, parts.len(), &mut |worker, before, after| {
+    let (mut shared, mut before) = (c.clone(), c.clone());
+    run(&DotPlan::new(&parted, parts.len()), a, b, &mut shared, parts.len(), |worker, after| {
         for (i, (offset, _)) in expected.iter().enumerate() {
             let own = (parts[worker].0..parts[worker].1).contains(&(i / columns));
             let still = before.at(*offset).to_bits() == after.at(*offset).to_bits();
             assert!(own || still, "{parted:?}: worker {worker} writes row {}", i / columns);
         }
+        before = after.clone();
     });
     check(&shared, &expected, &format!("{parted:?}"));
     assert!(alone.values().iter().zip(shared.values()).all(|(x, y)| x.to_bits() == y.to_bits()), "{parted:?}");
@@ -167,6 +174,7 @@ fn matrices_in_all_orientations() {
             let third = if m > FEW_COLUMNS { m / 3 } else { continue };
             for parts in [vec![(0, third), (third, m)], vec![(0, m - third), (m - third, m - third), (m - third, m)]] {
                 verify_parts(&spec, &a, &b, &c, &parts);
+                verify_parts(&DotSpec { reused: [false, true], ..spec.clone() }, &a, &b, &c, &parts);
             }
         }
     }
