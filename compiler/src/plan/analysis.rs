@@ -323,10 +323,11 @@ impl<'g> Pass<'g> {
     /// Materialises values that several kernels would compute again at some cost. Whether there were any.
     fn materialise_shared(&mut self, groups: &[Group]) -> bool {
         let graph = self.graph;
-        let mut places: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); graph.nodes.len()];
+        // The kernels that compute a value, and how much of it: steps that each take a slice compute nothing again.
+        let mut places: Vec<BTreeMap<usize, f64>> = vec![BTreeMap::new(); graph.nodes.len()];
         for (g, group) in groups.iter().enumerate() {
             for root in &group.roots {
-                places[root.index()].insert(g);
+                places[root.index()].insert(g, 1.0);
             }
         }
         let (mut cost, mut leaves) = (vec![0usize; graph.nodes.len()], vec![0usize; graph.nodes.len()]);
@@ -350,11 +351,11 @@ impl<'g> Pass<'g> {
             let i = id.index();
             if self.materialised[i] {
                 if !matches!(self.kind(id), Kind::Point | Kind::Reduce) {
-                    places[i] = BTreeSet::from([groups.len() + i]);
+                    places[i] = BTreeMap::from([(groups.len() + i, 1.0)]);
                 }
             } else if self.kind(id) == Kind::Point && places[i].len() > 1 && !wait[i] {
-                let again = cost[i] * (places[i].len() - 1);
-                if again > 8 || leaves[i] > 3 {
+                let again = places[i].values().sum::<f64>() - 1.0;
+                if cost[i] as f64 * again > 8.0 || leaves[i] > 3 && again > 0.0 {
                     self.materialised[i] = true;
                     changed = true;
                     wait[i] = true;
@@ -363,7 +364,14 @@ impl<'g> Pass<'g> {
             let (own, waiting) = (places[i].clone(), wait[i]);
             for arg in &node.args {
                 if !self.materialised[arg.index()] {
-                    places[arg.index()].extend(&own);
+                    let part = match &node.op {
+                        Op::Slice { .. } => node.ty.elements() as f64 / graph.ty(*arg).elements().max(1) as f64,
+                        _ => 1.0,
+                    };
+                    for (place, of_node) in &own {
+                        let sum = places[arg.index()].entry(*place).or_default();
+                        *sum = (*sum + of_node * part).min(1.0);
+                    }
                     wait[arg.index()] |= waiting;
                 }
             }

@@ -122,6 +122,21 @@ fn steps_that_read_one_weight_are_shared_out_by_rows() {
 }
 
 #[test]
+fn what_is_used_slice_by_slice_is_computed_where_it_is_used() {
+    // As the inputs' part of the gates of a recurrent layer: one product for all steps, each of which takes its own.
+    let b = Builder::new();
+    let x = b.input("x", Type::f32([8, 8]));
+    let gates = dense(&x, &b.state("w", Type::f32([64, 8]))).add(&b.state("b", Type::f32([64])).broadcast(&[8, 64], &[1]));
+    let u = b.state("u", Type::f32([4, 4]));
+    let step = |h: Expr, at: usize| gates.slice_axis(1, at, at + 4).add(&dense(&h, &u)).tanh();
+    let last = (0..64).step_by(4).fold(b.input("h", Type::f32([8, 4])), step);
+    b.output("h", &last);
+    let plan = planned(&b, 1);
+    let large = plan.buffers.iter().filter(|buffer| buffer.elements == 8 * 64).count();
+    assert_eq!(large, 2, "the weight, and of the gates only the product: {plan}");
+}
+
+#[test]
 fn softmax_keeps_the_exponentials_and_sums_them_as_they_are_made() {
     let b = Builder::new();
     let x = b.input("x", Type::f32([8, 10]));
