@@ -114,16 +114,10 @@ fn may_join(graph: &Graph, node: &Node) -> bool {
     node.ty.dtype == DType::F32 && operands <= OPERANDS_PER_RESULT * node.ty.elements()
 }
 
-/// Number of uses of every node by nodes that something needs, outputs included.
+/// Number of uses of every node, outputs included.
 fn uses(graph: &Graph) -> Vec<usize> {
     let mut uses = vec![0; graph.nodes.len()];
-    for output in &graph.outputs {
-        uses[output.value.index()] += 1;
-    }
-    for id in graph.ids().rev() {
-        if uses[id.index()] > 0 {
-            graph.node(id).args.iter().for_each(|a| uses[a.index()] += 1);
-        }
-    }
+    graph.outputs.iter().for_each(|output| uses[output.value.index()] += 1);
+    graph.ids().flat_map(|id| &graph.node(id).args).for_each(|a| uses[a.index()] += 1);
     uses
 }
