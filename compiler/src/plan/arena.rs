@@ -3,7 +3,7 @@
 //! In: steps and buffers. Out: an offset for each arena buffer, 64-byte aligned, by greedy best fit from the largest buffer
 //! down; the arena's size; and the most that is in use at any one step, below which no arrangement can go. Small buffers count as always in use.
 
-use super::{Buffer, BufferId, HostOutput, Memory, Step, StepWork};
+use super::{Buffer, BufferId, HostOutput, Memories, Memory, Step, StepWork};
 
 /// Elements of a cache line.
 const LINE: usize = 16;
@@ -11,9 +11,24 @@ const LINE: usize = 16;
 const SMALL: usize = 512;
 
 /// Places all arena buffers. Returns the size of the arena and its lower bound, in elements.
-pub fn place(steps: &[Step], buffers: &mut [Buffer], inputs: &[Option<BufferId>], outputs: &[HostOutput]) -> (usize, usize) {
+pub(super) fn place(
+    steps: &[Step],
+    memories: &mut Memories,
+    inputs: &[Option<BufferId>],
+    outputs: &[HostOutput],
+) -> (usize, usize) {
+    let Memories { buffers, part_of, .. } = memories;
     let mut lives: Vec<Option<(usize, usize)>> = vec![None; buffers.len()];
+    // A part lives in the whole.
+    let within = |mut buffer: BufferId| {
+        let mut offset = 0;
+        while let Some((whole, at)) = part_of[buffer] {
+            (buffer, offset) = (whole, offset + at);
+        }
+        (buffer, offset)
+    };
     let mut touch = |buffer: BufferId, step: usize| {
+        let (buffer, _) = within(buffer);
         let life = lives[buffer].get_or_insert((step, step));
         *life = (life.0.min(step), life.1.max(step));
     };
@@ -63,6 +78,14 @@ pub fn place(steps: &[Step], buffers: &mut [Buffer], inputs: &[Option<BufferId>]
         buffers[b].memory = Memory::Arena(offset);
         placed.push((b, offset, offset + need));
         size = size.max(offset + need);
+    }
+    for part in 0..buffers.len() {
+        let (whole, offset) = within(part);
+        if whole != part
+            && let Memory::Arena(at) = buffers[whole].memory
+        {
+            buffers[part].memory = Memory::Arena(at + offset);
+        }
     }
     (size, bound)
 }

@@ -3,7 +3,7 @@
 //! In: a verified graph and a number of workers. Out: a [`Plan`]: distinct [`Kernel`]s, steps in order (kernels, products,
 //! convolutions) with their shares and barriers, and the place of every buffer. The way there, one file a decision:
 //!
-//! `small` (short products written out) → `sums` (products that are summed) → `analysis` (what is in memory, what is computed together) → `layout` (axis orders) → `units` and `draft` (bodies over
+//! `small` (short products written out) → `sums` (products that are summed) → `analysis` (what is in memory, what is computed together) → `layout` (axis orders), `pieces` (what is written where a concatenation has it) → `units` and `draft` (bodies over
 //! [`Affine`] accesses, contraction specifications) → `order` (loops, vector axis, shares) → `schedule` (order of the steps,
 //! states written in place, barriers) → `arena` (offsets).
 //!
@@ -18,6 +18,7 @@ mod draft;
 mod kernel;
 mod layout;
 mod order;
+mod pieces;
 mod print;
 mod schedule;
 mod small;
@@ -198,17 +199,27 @@ struct Memories {
     buffers: Vec<Buffer>,
     /// For each buffer that holds the new value of a state: which.
     new_state: Vec<Option<u32>>,
+    /// For each buffer that is a part of another one: that one, and the offset in it in elements.
+    part_of: Vec<Option<(BufferId, usize)>>,
 }
 
 impl Memories {
     fn add(&mut self, elements: usize, memory: Memory) -> BufferId {
         self.buffers.push(Buffer { elements, memory });
         self.new_state.push(None);
+        self.part_of.push(None);
         self.buffers.len() - 1
     }
 
     fn arena(&mut self, elements: usize) -> BufferId {
         self.add(elements, Memory::Arena(0))
+    }
+
+    /// A part of another buffer, known by a name of its own, so that who reads it waits for its own writer alone.
+    fn part(&mut self, whole: BufferId, offset: usize, elements: usize) -> BufferId {
+        let part = self.arena(elements);
+        self.part_of[part] = Some((whole, offset));
+        part
     }
 }
 
@@ -279,9 +290,11 @@ fn attempt(graph: &Graph, options: &Options, cuts: &BTreeSet<NodeId>) -> std::re
             }
         }
     }
+    let mut homes = pieces::homes(graph, &analysis, cuts, &orders);
+    homes.retain(|value, _| places[value.index()].is_none());
     for id in graph.ids() {
         let i = id.index();
-        if !analysis.live[i] || !analysis.materialised[i] || places[i].is_some() {
+        if !analysis.live[i] || !analysis.materialised[i] || places[i].is_some() || homes.contains_key(&id) {
             continue;
         }
         let ty = graph.ty(id);
@@ -297,6 +310,16 @@ fn attempt(graph: &Graph, options: &Options, cuts: &BTreeSet<NodeId>) -> std::re
             _ => (memories.arena(ty.elements()), layout::strides(&ty.shape, &orders[i])),
         };
         places[i] = Some(Place { buffer, strides });
+    }
+    // A concatenation has its place before its operands get theirs.
+    for (value, home) in homes.iter().rev() {
+        let Some(whole) = places[home.whole.index()].clone() else { return Err(*value) };
+        let strides: Vec<i64> = home.axes.iter().map(|axis| whole.strides[*axis]).collect();
+        let span: i64 = graph.shape(*value).iter().zip(&strides).map(|(extent, stride)| (*extent as i64 - 1) * stride).sum();
+        let offset = home.start.1 as i64 * whole.strides[home.start.0];
+        let elements = if graph.ty(*value).elements() == 0 { 0 } else { span as usize + 1 };
+        let buffer = memories.part(whole.buffer, offset as usize, elements);
+        places[value.index()] = Some(Place { buffer, strides });
     }
 
     let scene = Scene { graph, analysis: &analysis, places: &places };
@@ -315,7 +338,7 @@ fn attempt(graph: &Graph, options: &Options, cuts: &BTreeSet<NodeId>) -> std::re
         }
         let works = match analysis::kind(op) == Kind::Contract && !cuts.contains(&id) {
             true => units::contraction(&scene, id)?,
-            false => units::special(&scene, id)?,
+            false => units::special(&scene, id, &homes)?,
         };
         units.push(Unit { works, nodes: vec![id], priority: id.index() });
     }

@@ -26,7 +26,7 @@ pub(super) fn schedule(
     let workers = options.workers;
     let reused = reused_operands(&units, &memories);
     let mut builder = Steps { options: options.clone(), kernels: Vec::new(), known: BTreeMap::new(), steps: Vec::new() };
-    for unit in topological(units)? {
+    for unit in topological(units, &memories)? {
         for work in unit.works {
             let work = match work {
                 Work::Dot(spec, spots) => {
@@ -40,7 +40,7 @@ pub(super) fn schedule(
     }
     builder.states_in_place(&mut memories);
     let Steps { kernels, mut steps, .. } = builder;
-    let sizes = arena::place(&steps, &mut memories.buffers, &inputs, &outputs);
+    let sizes = arena::place(&steps, &mut memories, &inputs, &outputs);
     barriers(&mut steps, &kernels, &memories, workers);
     let summary = summarise(&steps, &kernels, sizes);
     Ok(Plan {
@@ -101,7 +101,23 @@ fn touches(work: &Work) -> (Vec<BufferId>, Vec<BufferId>) {
     }
 }
 
-fn topological(units: Vec<Unit>) -> Result<Vec<Unit>> {
+fn topological(units: Vec<Unit>, memories: &Memories) -> Result<Vec<Unit>> {
+    let mut parts: BTreeMap<BufferId, Vec<BufferId>> = BTreeMap::new();
+    for (part, whole) in memories.part_of.iter().enumerate() {
+        if let Some((whole, _)) = whole {
+            parts.entry(*whole).or_default().push(part);
+        }
+    }
+    // Who reads a buffer reads its parts.
+    let with_parts = |buffer: BufferId| {
+        let mut all = vec![buffer];
+        let mut next = 0;
+        while let Some(buffer) = all.get(next) {
+            all.extend(parts.get(buffer).into_iter().flatten());
+            next += 1;
+        }
+        all
+    };
     let mut producer: BTreeMap<BufferId, usize> = BTreeMap::new();
     for (u, unit) in units.iter().enumerate() {
         for work in &unit.works {
@@ -112,6 +128,10 @@ fn topological(units: Vec<Unit>) -> Result<Vec<Unit>> {
     let mut followers = vec![Vec::new(); units.len()];
     for (u, unit) in units.iter().enumerate() {
         let read: BTreeSet<BufferId> = unit.works.iter().flat_map(|w| touches(w).0).collect();
+        let written: BTreeSet<BufferId> = unit.works.iter().flat_map(|w| touches(w).1).collect();
+        // A concatenation writes what its operands do not; it needs not wait for those.
+        let read: BTreeSet<BufferId> =
+            read.into_iter().flat_map(|b| if written.contains(&b) { vec![b] } else { with_parts(b) }).collect();
         let before: BTreeSet<usize> = read.iter().filter_map(|b| producer.get(b)).copied().filter(|p| *p != u).collect();
         waiting[u] = before.len();
         for p in before {

@@ -137,6 +137,52 @@ fn what_is_used_slice_by_slice_is_computed_where_it_is_used() {
 }
 
 #[test]
+fn what_is_only_concatenated_is_computed_into_the_concatenation() {
+    let b = Builder::new();
+    let [x, h, w] = ["x", "h", "w"].map(|name| b.input(name, Type::f32([4, 4])));
+    let (reset, update) = (x.mul(&h).tanh(), dense(&h, &w));
+    // Both gates beside each other, and both as steps of a sequence: the first is their home, the second copies.
+    b.output("gates", &Expr::concat(&[&reset, &update], 1).unwrap());
+    let step = |gate: &Expr| gate.reshape(&[4, 1, 4]);
+    b.output("steps", &Expr::concat(&[&step(&reset), &step(&update)], 1).unwrap());
+    // A value that is also wanted for itself has memory of its own.
+    let own = x.add(&h).tanh();
+    b.output("own", &own);
+    b.output("joined", &Expr::concat(&[&own, &x], 0).unwrap());
+    check(
+        &b,
+        1,
+        expect![[r#"
+        plan: workers 1, kernels 5 (3 distinct), contractions 1, barriers 0, arena 640 (at least 640) bytes
+          %5 = dot(@112, @128) -> @4: batch [] m [4] n [4] k [4]
+          %4 %11 = kernel0(@96, @112, @0, @144) over 0..4
+          %9 = kernel1(@0, @32) over 0..4
+          %9 = kernel1(@4, @32) over 0..4
+          %12 = kernel2(@144, @64) over 0..16
+          %12 = kernel2(@96, @64) over 0..16
+        kernel0: [4p, 4v]
+          v0 = b0[4·i0 + i1]: f32
+          v1 = b1[4·i0 + i1]: f32
+          v2 = mul v0 v1
+          v3 = tanh v2
+          v4 = add v0 v1
+          v5 = tanh v4
+          b2[8·i0 + i1] = v3
+          b3[4·i0 + i1] = v5
+
+        kernel1: [4p, 4v]
+          v0 = b0[8·i0 + i1]: f32
+          b1[8·i0 + i1] = v0
+
+        kernel2: [16vp]
+          v0 = b0[i0]: f32
+          b1[i0] = v0
+
+    "#]],
+    );
+}
+
+#[test]
 fn softmax_keeps_the_exponentials_and_sums_them_as_they_are_made() {
     let b = Builder::new();
     let x = b.input("x", Type::f32([8, 10]));

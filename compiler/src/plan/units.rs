@@ -5,7 +5,9 @@ use super::analysis::{Group, Kind, kind};
 use super::contraction::{BatchAxis, ContractAxis, ConvSpec, DotSpec, LeftAxis, RightAxis, SpatialAxis};
 use super::draft::{BufferId, Draft, Iteration, Place, Scene, Stop, Writer, refine};
 use super::kernel::{Inst, ReduceKind, Reduction, Store, StoreMode};
+use super::pieces::{Home, behind_views};
 use crate::ir::{ConvDims, DotDims, Literal, NodeId, Op};
+use std::collections::BTreeMap;
 
 /// A place in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +107,7 @@ fn fill(scene: &Scene<'_>, id: NodeId, place: &Place, literal: Option<NodeId>) -
 }
 
 /// Data movement with kernels of its own.
-pub fn special(scene: &Scene<'_>, id: NodeId) -> Result<Vec<Work>, NodeId> {
+pub fn special(scene: &Scene<'_>, id: NodeId, homes: &BTreeMap<NodeId, Home>) -> Result<Vec<Work>, NodeId> {
     let graph = scene.graph;
     let node = graph.node(id);
     let Some(place) = &scene.places[id.index()] else { return Err(id) };
@@ -128,6 +130,11 @@ pub fn special(scene: &Scene<'_>, id: NodeId) -> Result<Vec<Work>, NodeId> {
         Op::Concat { axis } => {
             let (mut works, mut at) = (Vec::new(), 0);
             for arg in &node.args {
+                let start = (*axis, at as usize);
+                if homes.get(&behind_views(graph, *arg)).is_some_and(|home| home.whole == id && home.start == start) {
+                    at += graph.shape(*arg)[*axis] as i64;
+                    continue;
+                }
                 let part = plain(graph.shape(*arg), place.strides.clone(), at * place.strides[*axis]);
                 works.push(store_kernel(scene, &part, place.buffer, |w, map| w.value(*arg, map))?);
                 at += graph.shape(*arg)[*axis] as i64;

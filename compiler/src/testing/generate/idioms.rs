@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 
 impl Generator {
     pub(super) fn idiom(&mut self) -> Option<NodeId> {
-        match self.rng.below(10) {
+        match self.rng.below(11) {
             0 => self.dense(),
             1 => self.normalised(),
             2 => self.softmax(),
@@ -17,6 +17,7 @@ impl Generator {
             6 => self.gaussian(),
             7 => self.moment_update(),
             8 => self.recurrent(),
+            9 => self.joined_twice(),
             _ => self.biased_channels(),
         }
     }
@@ -53,6 +54,27 @@ impl Generator {
             sum = self.add(Op::Add, &both)?;
         }
         Some(sum)
+    }
+
+    /// The same values joined along one axis and along another or a new one, as a recurrent layer's gradients are.
+    fn joined_twice(&mut self) -> Option<NodeId> {
+        let x = self.pick_where(DType::F32, |t| t.rank() > 0)?;
+        let shape = self.shape_of(x);
+        let mut pieces = Vec::new();
+        for _ in 0..2 + self.rng.below(2) {
+            let y = self.of(DType::F32, &shape)?;
+            let op = self.rng.choose(&[Op::Add, Op::Mul])?.clone();
+            pieces.push(self.add(op, &[x, y])?);
+        }
+        let axis = self.rng.below(shape.len());
+        let joined = self.add(Op::Concat { axis }, &pieces)?;
+        let axis = self.rng.below(shape.len() + 1);
+        let mut stacked = shape;
+        stacked.insert(axis, 1);
+        let views = pieces.into_iter().map(|piece| self.add(Op::Reshape(stacked.clone()), &[piece]));
+        let views = views.collect::<Option<Vec<NodeId>>>()?;
+        self.add(Op::Concat { axis }, &views)?;
+        Some(joined)
     }
 
     /// A bias for every place of axis 1, as after a convolution.
