@@ -280,7 +280,8 @@ impl<'k, 'b, 'f> Emitter<'k, 'b, 'f> {
         self.b.switch_to_block(exit);
     }
 
-    /// Registers taken side by side: many for short bodies, few for long ones, so that sixteen registers suffice.
+    /// Registers taken side by side: many for short bodies, few for long ones, so that sixteen registers suffice; but two at least, so
+    /// that of two chains of operations, as those of a function, one goes on while the other waits.
     fn unroll(&self) -> usize {
         let work: usize = self.kernel.body.iter().map(crate::plan::work_of).sum::<usize>() + self.kernel.stores.len();
         let most = match self.kernel.reductions.len() {
@@ -291,8 +292,7 @@ impl<'k, 'b, 'f> Emitter<'k, 'b, 'f> {
         };
         most.min(match work {
             0..=8 => 4,
-            9..=24 => 2,
-            _ => 1,
+            _ => 2,
         })
     }
 
