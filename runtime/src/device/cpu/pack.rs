@@ -3,6 +3,7 @@
 //! In: an operand whose places along the free index and along the contraction are given by [`Offsets`]. Out: panels of `width` places
 //! of the free index, each `width` numbers wide and as long as the contraction, one after another; the last one padded with zeros.
 
+use super::dot::LINE;
 use super::kernel::Offsets;
 
 /// Places whose scattered numbers are gathered together.
@@ -87,34 +88,33 @@ unsafe fn copy(from: *const f32, to: *mut f32, count: usize) {
 /// As [`pack`], for one panel.
 unsafe fn transpose(from: *const f32, stride: isize, count: usize, steps: usize, width: usize, to: *mut f32) {
     let whole = steps - steps % 4;
-    let mut place = 0;
-    // SAFETY: blocks lie inside count × steps of the operand and width × steps of the panel; what blocks leave is done singly.
-    unsafe {
-        while place + 4 <= count {
-            let from = from.offset(place as isize * stride);
-            let to = to.add(place);
-            let mut step = 0;
-            while step < whole {
-                transpose_4x4(from.add(step), stride, to.add(step * width), width);
-                step += 4;
-            }
-            while step < steps {
-                for i in 0..4 {
-                    *to.add(step * width + i) = *from.offset(i as isize * stride + step as isize);
+    // A line of the panel at a time: it is then written once and whole, and few lines of the operand are read side by side.
+    for first in (0..count).step_by(LINE) {
+        let places = first..count.min(first + LINE);
+        let blocks = places.len() / 4 * 4 + first;
+        // SAFETY: blocks lie inside count × steps of the operand and width × steps of the panel; what blocks leave is done singly.
+        unsafe {
+            for step in (0..whole).step_by(4) {
+                for place in (first..blocks).step_by(4) {
+                    let from = from.offset(place as isize * stride).add(step);
+                    transpose_4x4(from, stride, to.add(step * width + place), width);
                 }
-                step += 1;
+                for place in blocks..places.end {
+                    let from = from.offset(place as isize * stride).add(step);
+                    for i in 0..4 {
+                        *to.add((step + i) * width + place) = *from.add(i);
+                    }
+                }
             }
-            place += 4;
-        }
-        while place < count {
-            let from = from.offset(place as isize * stride);
-            for step in 0..steps {
-                *to.add(step * width + place) = *from.add(step);
+            for step in whole..steps {
+                for place in places.clone() {
+                    *to.add(step * width + place) = *from.offset(place as isize * stride).add(step);
+                }
             }
-            place += 1;
         }
-        pad(count, steps, width, to);
     }
+    // SAFETY: by the caller's contract.
+    unsafe { pad(count, steps, width, to) };
 }
 
 /// Transposes a block of 4 × 4.
