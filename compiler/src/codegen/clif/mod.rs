@@ -15,12 +15,13 @@ mod tests;
 use crate::plan::Kernel;
 use crate::{Error, Result};
 use cranelift_codegen::Context;
-use cranelift_codegen::ir::{AbiParam, types};
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, Signature, UserFuncName, types};
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
+use cranelift_module::{FuncId, Linkage, Module, ModuleReloc, default_libcall_names};
 
 /// A compiled kernel: `(buffers, begin, end)` runs iterations `begin..end` of the kernel's parallel axis (`0..1` for a kernel
 /// without axes).
@@ -47,41 +48,75 @@ pub fn flags() -> Result<settings::Flags> {
     Ok(settings::Flags::new(builder))
 }
 
-/// Declares and defines one function a kernel.
+/// Declares and defines one function a kernel. As many kernels as `threads` says are compiled at a time; what comes out does not depend on
+/// it.
 ///
 /// # Errors
 /// [`Error::Codegen`] when Cranelift refuses: a fault of this compiler.
-pub fn define<M: Module>(module: &mut M, kernels: &[Kernel]) -> Result<Vec<FuncId>> {
-    let fma = has_fma(module.isa());
-    let mut context = Context::new();
-    let mut builder_context = FunctionBuilderContext::new();
+pub fn define<M: Module>(module: &mut M, kernels: &[Kernel], threads: usize) -> Result<Vec<FuncId>> {
+    let mut signature = module.make_signature();
+    signature.params.extend([AbiParam::new(types::I64); 3]);
+    let compiled = compile(module.isa(), &signature, kernels, threads.clamp(1, kernels.len().max(1)));
     let mut ids = Vec::with_capacity(kernels.len());
-    for (number, kernel) in kernels.iter().enumerate() {
+    for (number, context) in compiled.into_iter().enumerate() {
         let fail = |e: &dyn std::fmt::Display| Error::codegen(format!("kernel {number}: {e}"));
-        module.clear_context(&mut context);
-        let mut signature = module.make_signature();
-        signature.params.extend([AbiParam::new(types::I64); 3]);
-        context.func.signature = signature;
-        let mut builder = FunctionBuilder::new(&mut context.func, &mut builder_context);
-        let entry = builder.create_block();
-        builder.append_block_params_for_function_params(entry);
-        builder.switch_to_block(entry);
-        builder.seal_block(entry);
-        let arguments = [0, 1, 2].map(|i| builder.block_params(entry)[i]);
-        let unknown = nest::Emitter::emit(&mut builder, kernel, fma, arguments);
-        use cranelift_codegen::ir::InstBuilder;
-        builder.ins().return_(&[]);
-        builder.finalize(module.target_config());
-        if let Some(op) = unknown {
-            return Err(fail(&format!("there is no code for {}", op.name())));
-        }
-        let id = module
-            .declare_function(&format!("kernel{number}"), Linkage::Export, &context.func.signature)
-            .map_err(|e| fail(&e))?;
-        module.define_function(id, &mut context).map_err(|e| fail(&format!("{e:?}")))?;
+        let context = context.map_err(|e| fail(&e))?;
+        let code = context.compiled_code().ok_or_else(|| fail(&"there is no code"))?;
+        let id = module.declare_function(&format!("kernel{number}"), Linkage::Export, &signature).map_err(|e| fail(&e))?;
+        let relocs: Vec<ModuleReloc> =
+            code.buffer.relocs().iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id)).collect();
+        module
+            .define_function_bytes(id, u64::from(code.buffer.alignment), code.code_buffer(), &relocs)
+            .map_err(|e| fail(&format!("{e:?}")))?;
         ids.push(id);
     }
     Ok(ids)
+}
+
+/// The kernels' code, in their order; every thread takes every so-manieth kernel.
+fn compile(
+    isa: &dyn TargetIsa,
+    signature: &Signature,
+    kernels: &[Kernel],
+    threads: usize,
+) -> Vec<std::result::Result<Context, String>> {
+    let share = |thread: usize| -> Vec<std::result::Result<Context, String>> {
+        let mut builder_context = FunctionBuilderContext::new();
+        let mine = kernels.iter().skip(thread).step_by(threads);
+        mine.map(|kernel| function(isa, signature, kernel, &mut builder_context)).collect()
+    };
+    let shares: Vec<_> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || share(thread))).collect();
+        let own = share(0);
+        let joined = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        std::iter::once(own).chain(joined).collect()
+    });
+    let mut shares: Vec<_> = shares.into_iter().map(Vec::into_iter).collect();
+    (0..kernels.len()).filter_map(|number| shares[number % threads].next()).collect()
+}
+
+/// One kernel's code.
+fn function(
+    isa: &dyn TargetIsa,
+    signature: &Signature,
+    kernel: &Kernel,
+    builder_context: &mut FunctionBuilderContext,
+) -> std::result::Result<Context, String> {
+    let mut context = Context::for_function(Function::with_name_signature(UserFuncName::default(), signature.clone()));
+    let mut builder = FunctionBuilder::new(&mut context.func, builder_context);
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    builder.seal_block(entry);
+    let arguments = [0, 1, 2].map(|i| builder.block_params(entry)[i]);
+    let unknown = nest::Emitter::emit(&mut builder, kernel, has_fma(isa), arguments);
+    builder.ins().return_(&[]);
+    builder.finalize(isa.frontend_config());
+    if let Some(op) = unknown {
+        return Err(format!("there is no code for {}", op.name()));
+    }
+    context.compile(isa, &mut ControlPlane::default()).map_err(|e| format!("{:?}", e.inner))?;
+    Ok(context)
 }
 
 /// Kernels compiled for this machine, ready to call. Frees the code when dropped.
@@ -91,17 +126,17 @@ pub struct Native {
 }
 
 impl Native {
-    /// Compiles kernels for this machine.
+    /// Compiles kernels for this machine, on so many threads.
     ///
     /// # Errors
     /// [`Error::Codegen`] when the machine is not supported or Cranelift refuses.
-    pub fn compile(kernels: &[Kernel]) -> Result<Native> {
+    pub fn compile(kernels: &[Kernel], threads: usize) -> Result<Native> {
         let isa: OwnedTargetIsa = cranelift_native::builder()
             .map_err(Error::codegen)?
             .finish(flags()?)
             .map_err(|e| Error::codegen(e.to_string()))?;
         let mut module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
-        let ids = define(&mut module, kernels)?;
+        let ids = define(&mut module, kernels, threads)?;
         module.finalize_definitions().map_err(|e| Error::codegen(e.to_string()))?;
         let functions = ids
             .into_iter()

@@ -167,7 +167,7 @@ impl Executable {
     fn new(graph: &Graph, options: &plan::Options, workers: Arc<Workers>) -> Result<Executable> {
         let count = workers.count();
         let plan = plan::plan(graph, options)?;
-        let code = Native::compile(&plan.kernels)?;
+        let code = Native::compile(&plan.kernels, count)?;
         let mut tasks = Vec::with_capacity(plan.steps.len());
         let mut sites: Vec<Vec<Site>> = vec![Vec::new(); count];
         // A worker's scratch is its own, as long as the longest of its contractions needs.
