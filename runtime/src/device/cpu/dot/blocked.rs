@@ -74,7 +74,9 @@ impl Blocked {
         // Parts that are given may be one longer than even ones.
         let columns = right.extent.div_ceil(grid[2]) + usize::from(by_rows);
         let step_block = step_block(steps);
-        let packing = (batches == 1 && left.reused).then(|| Packing::new(kernel, &left, steps, step_block));
+        // Parts that are given begin anywhere, readers of a packed operand at whole panels.
+        let reused = left.reused && batches == 1 && (swapped || !by_rows);
+        let packing = reused.then(|| Packing::new(kernel, &left, steps, step_block));
         let panel = packing.as_ref().map_or(kernel.rows, Packing::panel);
         let left_block = (LEFT_BLOCK / step_block.max(1) / panel).max(1) * panel;
         Self {

@@ -174,7 +174,9 @@ fn matrices_in_all_orientations() {
             let third = if m > FEW_COLUMNS { m / 3 } else { continue };
             for parts in [vec![(0, third), (third, m)], vec![(0, m - third), (m - third, m - third), (m - third, m)]] {
                 verify_parts(&spec, &a, &b, &c, &parts);
-                verify_parts(&DotSpec { reused: [false, true], ..spec.clone() }, &a, &b, &c, &parts);
+                for reused in [[false, true], [true, true]] {
+                    verify_parts(&DotSpec { reused, ..spec.clone() }, &a, &b, &c, &parts);
+                }
             }
         }
     }
