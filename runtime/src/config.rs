@@ -2,6 +2,7 @@
 
 use crate::engine::{Donors, Model};
 use crate::error::{Error, Result};
+use saddlepoint_compiler::rewrite::Level;
 
 /// Where a model runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,12 +21,21 @@ pub struct Config {
     device: Device,
     workers: Option<usize>,
     horizon: Option<u64>,
+    optimisation: Level,
     donors: Donors,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { batch: 64, seed: 0, device: Device::Cpu, workers: None, horizon: None, donors: Donors::default() }
+        Config {
+            batch: 64,
+            seed: 0,
+            device: Device::Cpu,
+            workers: None,
+            horizon: None,
+            optimisation: Level::Full,
+            donors: Donors::default(),
+        }
     }
 }
 
@@ -65,6 +75,12 @@ impl Config {
         self
     }
 
+    /// How far programs are optimised; as far as possible unless given. Less is for measuring what the optimiser does.
+    pub fn optimisation(mut self, level: Level) -> Config {
+        self.optimisation = level;
+        self
+    }
+
     /// Gives the nets of a trained model to the `extern net`s that name them: their parameters, running statistics and, for
     /// nets with `#[ema]`, the averages in place of the parameters, as they are now. Of several models of one type the one
     /// given last counts.
@@ -101,6 +117,11 @@ impl Config {
     /// Steps from progress 0 to 1 in loops written by hand.
     pub fn horizon_steps(&self) -> Option<u64> {
         self.horizon
+    }
+
+    /// How far programs are optimised.
+    pub fn optimisation_level(&self) -> Level {
+        self.optimisation
     }
 
     /// Refuses settings that make no sense.

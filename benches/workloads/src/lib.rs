@@ -5,6 +5,7 @@
 //! A step is all discriminator updates and the generator's update; the batch lies in memory, the same for every step, and noise
 //! is drawn inside of the step. `benches/peers/` has four of the workloads in other frameworks.
 
+pub mod ablation;
 mod gemm_peak;
 pub mod growth;
 mod measure;

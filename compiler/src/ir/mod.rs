@@ -7,13 +7,14 @@
 //! what [`infer`] derives from its op and operands; input and state names are unique; no state is written twice, and what is
 //! written has the state's type.
 
+mod dot;
 mod expr;
 mod graph;
 pub mod infer;
 pub mod interpret;
 mod op;
 pub mod philox;
-mod print;
+pub(crate) mod print;
 mod read;
 mod types;
 mod verify;

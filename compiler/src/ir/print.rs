@@ -43,6 +43,16 @@ impl Display for Graph {
     }
 }
 
+/// An op with its attributes and without operands.
+pub(crate) struct Operation<'a>(pub &'a Graph, pub &'a Op);
+
+impl Display for Operation<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.1.kind().name())?;
+        self.0.write_attributes(f, self.1)
+    }
+}
+
 fn slot_name(slots: &[super::Slot], index: u32) -> &str {
     slots.get(index as usize).map_or("<undeclared>", |s| &s.name)
 }
@@ -83,7 +93,11 @@ impl Graph {
             }
             f.write_str(")")?;
         }
-        match &node.op {
+        self.write_attributes(f, &node.op)
+    }
+
+    fn write_attributes(&self, f: &mut Formatter<'_>, op: &Op) -> fmt::Result {
+        match op {
             Op::Input(i) => write!(f, " {:?}", slot_name(&self.inputs, *i)),
             Op::State(i) => write!(f, " {:?}", slot_name(&self.states, *i)),
             Op::Const(v) => write!(f, " {v}"),

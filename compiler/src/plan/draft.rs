@@ -82,6 +82,19 @@ impl Iteration {
         self.parts.iter().map(logical).collect()
     }
 
+    /// An address over the refined axes as one over the logical axes; `None` where the parts of one do not follow each other evenly.
+    pub fn joined(&self, at: &Affine) -> Option<Affine> {
+        let mut joined = Affine { offset: at.offset, coefs: Vec::with_capacity(self.parts.len()) };
+        let mut next = 0;
+        for part in &self.parts {
+            let coefs = &at.coefs[next..next + part.len()];
+            next += part.len();
+            let even = (1..part.len()).all(|i| coefs[i - 1] == coefs[i] * part[i] as i64);
+            joined.coefs.push(*coefs.last().filter(|_| even)?);
+        }
+        Some(joined)
+    }
+
     /// Splits a refined axis.
     pub fn split(&mut self, axis: usize, inner: usize) {
         let mut place = axis;

@@ -146,6 +146,10 @@ fn wanted_orders(graph: &Graph) -> Vec<Option<Vec<usize>>> {
         let node = graph.node(id);
         let want = match &node.op {
             Op::Conv(_) => Some(channels_last(node.ty.rank())),
+            Op::Reshape(shape) => {
+                wanted[id.index()].as_ref().and_then(|order| reshaped(shape, graph.shape(node.args[0]), order))
+            }
+            Op::Concat { .. } => wanted[id.index()].clone(),
             op if op.kind().is_elementwise() => wanted[id.index()].clone(),
             _ => None,
         };

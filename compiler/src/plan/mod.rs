@@ -14,6 +14,7 @@ mod affine;
 mod analysis;
 mod arena;
 mod contraction;
+mod cost;
 mod draft;
 mod kernel;
 mod layout;
@@ -27,6 +28,7 @@ mod units;
 
 pub use affine::Affine;
 pub use contraction::{BatchAxis, ContractAxis, ConvSpec, DotSpec, LeftAxis, RightAxis, SpatialAxis};
+pub use cost::plan_cost;
 pub use draft::BufferId;
 pub use kernel::{Access, Axis, Inst, Kernel, ReduceKind, Reduction, Store, StoreMode, ValueId};
 pub use units::Spot;
@@ -168,6 +170,10 @@ pub struct PlanSummary {
     pub kernel_operations: usize,
     /// Bytes that kernels read and write.
     pub kernel_bytes: usize,
+    /// Estimated picoseconds of a run by the roofline.
+    pub time: u64,
+    /// Bytes that all steps read and write, what they find in caches included.
+    pub bytes: usize,
 }
 
 /// Rough machine instructions an instruction of a kernel's body costs.
@@ -253,6 +259,7 @@ pub fn plan(graph: &Graph, options: &Options) -> Result<Plan> {
                 let mut plan = plan?;
                 plan.summary.contraction_flops += flops;
                 plan.summary.written_out_flops = flops;
+                (plan.summary.time, plan.summary.bytes) = plan_cost(&plan, &crate::rewrite::cost::Rates::CPU);
                 for step in &mut plan.steps {
                     step.nodes.iter_mut().for_each(|node| *node = origin[joined[node.index()].index()]);
                     step.nodes.dedup();

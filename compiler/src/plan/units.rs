@@ -316,6 +316,9 @@ fn simplify(spec: &mut DotSpec) {
     });
 }
 
+/// Features of a weight gradient below which its operands change places if that gives more.
+const FEW_FEATURES: usize = 8;
+
 fn conv(scene: &Scene<'_>, id: NodeId, dims: &ConvDims) -> Result<Work, NodeId> {
     let graph = scene.graph;
     let node = graph.node(id);
@@ -323,12 +326,12 @@ fn conv(scene: &Scene<'_>, id: NodeId, dims: &ConvDims) -> Result<Work, NodeId> 
     let (xs, ws, ys) = (graph.shape(image), graph.shape(kernel), &node.ty.shape);
     let Some(place) = &scene.places[id.index()] else { return Err(id) };
     // Strides of an operand by logical axis; a view without one stride an axis must be written out first.
-    let operand = |arg: NodeId| -> Result<(BufferId, Affine), NodeId> {
-        let mut w = Writer::new(scene, &Iteration::new(graph.shape(arg)), &[]);
-        let map = w.identity();
-        w.reach(arg, &map).map_err(|stop| match stop {
-            Stop::Cut(node) => node,
-            Stop::Split { .. } => arg,
+    let operand = |arg: NodeId| {
+        refine(graph.shape(arg), |iteration| {
+            let mut w = Writer::new(scene, iteration, &[]);
+            let map = w.identity();
+            let (buffer, at) = w.reach(arg, &map)?;
+            iteration.joined(&at).map(|at| (buffer, at)).ok_or(Stop::Cut(arg))
         })
     };
     let (x_buffer, x) = operand(image)?;
@@ -365,21 +368,25 @@ fn conv(scene: &Scene<'_>, id: NodeId, dims: &ConvDims) -> Result<Work, NodeId> 
     };
     let spots = [(x_buffer, x.offset), (w_buffer, w.offset), (place.buffer, 0)];
     let spots = spots.map(|(buffer, offset)| Spot { buffer, offset });
-    let (spec, spots) = undilated(spec, spots);
+    let (spec, spots) = exchanged(spec, spots);
     Ok(Work::Conv(spec, spots))
 }
 
-/// The weight gradient of a transposed convolution slides a large undilated kernel over a dilated image. Exchanging the two
-/// gives the same sums in reversed order: an undilated image, a dilated kernel, and so no zeros in between.
+/// A weight gradient slides one operand over the other one, and either may be the one that is slid: the sums are the same, in reversed
+/// order. It is exchanged
 ///
-/// With i = (o·stride + k − pad) / d as the variable of summation, k = i·d + pad − o·stride = i·d + o'·stride + pad −
-/// (outputs − 1)·stride, where o' = outputs − 1 − o.
-fn undilated(spec: ConvSpec, [x, w, out]: [Spot; 3]) -> (ConvSpec, [Spot; 3]) {
+/// - where a large undilated kernel slides over a dilated image, as for a transposed convolution's weight: then nothing is dilated but the
+///   kernel, and there are no zeros in between;
+/// - where the result has few features and more samples: features are what vectors run along.
+fn exchanged(spec: ConvSpec, [x, w, out]: [Spot; 3]) -> (ConvSpec, [Spot; 3]) {
     let dilated = spec.spatial.iter().any(|s| s.input_dilation > 1);
     let slides = spec.spatial.iter().all(|s| s.kernel_dilation == 1 && s.kernel > s.output);
-    if !dilated || !slides || spec.groups.extent != 1 {
+    let narrow = spec.features.extent < FEW_FEATURES && spec.samples.extent > spec.features.extent;
+    if !slides || spec.groups.extent != 1 || !(dilated || narrow) {
         return (spec, [x, w, out]);
     }
+    // With i = (o·stride + k − pad) / d as the variable of summation, k = i·d + pad − o·stride = i·d + o'·stride + pad − (outputs −
+    // 1)·stride, where o' = outputs − 1 − o.
     let mut offset = out.offset;
     let spatial = spec
         .spatial

@@ -47,12 +47,37 @@ pub struct Rates {
     pub launch: u64,
     /// Being one more operation in a fused kernel.
     pub node: u64,
+    /// All workers waiting for each other.
+    pub barrier: u64,
+    /// One byte that was touched a short while ago.
+    pub near_byte: u64,
+    /// One byte of a program whose memory fits the far cache.
+    pub far_byte: u64,
+    /// One byte of any other program.
+    pub memory_byte: u64,
+    /// Bytes that may be touched until a byte is no longer near.
+    pub near_cache: usize,
+    /// Bytes that a program may have in memory until its bytes are no longer far.
+    pub far_cache: usize,
 }
 
 impl Rates {
     /// Two cores with AVX-512: 200 GFLOP/s in products, f32x4 elsewhere, workers that meet at spin barriers.
-    pub const CPU: Rates =
-        Rates { product_64: 320, simple: 40, transcendental: 500, byte: 30, fused_byte: 4, launch: 400_000, node: 500 };
+    pub const CPU: Rates = Rates {
+        product_64: 320,
+        simple: 20,
+        transcendental: 500,
+        byte: 30,
+        fused_byte: 4,
+        launch: 300_000,
+        node: 500,
+        barrier: 400_000,
+        near_byte: 5,
+        far_byte: 12,
+        memory_byte: 18,
+        near_cache: 2 << 20,
+        far_cache: 16 << 20,
+    };
 
     /// Cost of one node.
     pub fn node(&self, graph: &Graph, id: NodeId) -> Cost {
@@ -82,9 +107,9 @@ impl Rates {
             Op::Input(_) | Op::State(_) | Op::Const(_) => return Cost::default(),
             // Views: absorbed as strides by whoever reads them.
             Op::Reshape(_) | Op::Broadcast { .. } | Op::StopGrad | Op::Hold => (0, 0, self.node),
+            Op::Transpose(_) | Op::Reverse(_) | Op::Slice { .. } | Op::Unfold { .. } => (0, 0, self.node),
             Op::Iota { .. } => (0, written, written * self.fused_byte + self.node),
             Op::Rng { .. } => (40 * out, written, out * 20 * self.simple + self.node),
-            Op::Transpose(_) | Op::Reverse(_) | Op::Slice { .. } => (0, 2 * written, 2 * written * self.byte + self.node),
             Op::Pad { .. } | Op::Concat { .. } | Op::Gather { .. } => {
                 (0, 2 * written, 2 * written * self.byte + self.launch / 4)
             }
@@ -93,9 +118,7 @@ impl Rates {
                 let time = input * self.simple + read * self.fused_byte + written * self.byte + self.launch / 4;
                 (input, moved, time)
             }
-            Op::CumSum { .. } | Op::Unfold { .. } | Op::Fold { .. } | Op::ScatterAdd { .. } => {
-                alone(input.max(out), self.simple)
-            }
+            Op::CumSum { .. } | Op::Fold { .. } | Op::ScatterAdd { .. } => alone(input.max(out), self.simple),
             Op::Dot(_) | Op::Conv(_) => (products, moved, products * self.product_64 / 64 + moved * self.byte + self.launch),
             _ => fused(out, self.simple),
         };

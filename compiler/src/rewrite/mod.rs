@@ -10,6 +10,7 @@
 //! **Invariant:** nothing here depends on time, on hash order or on the process: the same graph and [`Options`] give the same
 //! graph and the same report.
 
+pub mod batching;
 pub mod cost;
 mod options;
 mod report;
@@ -28,6 +29,9 @@ use crate::ir::Graph;
 use cost::Rates;
 use rewriter::{Fired, Rule};
 
+/// Workers for whom alternatives are planned to be compared.
+const PLANNED_WORKERS: usize = 2;
+
 /// Optimises a program. Differentiation must be over: gradient stops are removed.
 ///
 /// # Errors
@@ -45,13 +49,35 @@ pub fn optimise(graph: &Graph, options: &Options) -> Result<(Graph, Report)> {
     if options.level == Level::Off {
         return Ok((current, report));
     }
-    let rules: Vec<Rule> = [stabilise::RULES, &rules::all()].concat();
+    let basic: Vec<Rule> = [stabilise::RULES, &rules::basic()].concat();
     current = stage(&mut report, "graph rules", &current, |graph, fired| {
-        rewriter::to_fixpoint(graph, &rules, options.rounds, fired)
+        rewriter::to_fixpoint(graph, &basic, options.rounds, fired)
     })?;
-    if options.level < Level::Full {
+    if options.level == Level::GraphRules {
         return Ok((current, report));
     }
+    let rules: Vec<Rule> = [stabilise::RULES, &rules::all()].concat();
+    current = stage(&mut report, "directed rules", &current, |graph, fired| {
+        rewriter::to_fixpoint(graph, &rules, options.rounds, fired)
+    })?;
+    if options.level == Level::Directed {
+        return Ok((current, report));
+    }
+    let mut cost = planned(&current)?;
+    current = stage(&mut report, "shared-weight batching", &current, |graph, fired| {
+        let batched = if options.batching { batching::batch(graph)? } else { None };
+        let Some(batched) = batched else { return Ok(graph.clone()) };
+        let mut also = Fired::new();
+        let batched = rewriter::to_fixpoint(&batched, &rules, options.rounds, &mut also)?;
+        let batched_cost = planned(&batched)?;
+        if batched_cost >= cost {
+            return Ok(graph.clone());
+        }
+        cost = batched_cost;
+        *fired = also;
+        fired.insert(batching::NAME, 1);
+        Ok(batched)
+    })?;
     let mut notes = Vec::new();
     let searched = stage(&mut report, "equality saturation", &current, |graph, fired| {
         let (found, learnt, facts) = saturation::search(graph, &saturation::rules::all(), options, &Rates::CPU)?;
@@ -67,12 +93,28 @@ pub fn optimise(graph: &Graph, options: &Options) -> Result<(Graph, Report)> {
     if let Some(stage) = report.stages.last_mut() {
         stage.notes = notes;
     }
-    let tidied = stage(&mut report, "graph rules, again", &searched, |graph, fired| {
-        let out = rewriter::to_fixpoint(graph, &rules, options.rounds, fired)?;
-        // The search leaves a program that is no worse than its input; so must this.
-        Ok(if Rates::CPU.graph(&out).time <= Rates::CPU.graph(&searched).time { out } else { searched.clone() })
+    let mut notes = Vec::new();
+    let tidied = stage(&mut report, "directed rules, again", &searched, |searched, fired| {
+        let out = rewriter::to_fixpoint(searched, &rules, options.rounds, fired)?;
+        // What the search compares are estimates of single nodes; what counts is the plan.
+        let after = if out == current { cost } else { planned(&out)? };
+        if after <= cost {
+            return Ok(out);
+        }
+        notes.push(format!("not taken: the plan would cost {} ns instead of {}", after / 1000, cost / 1000));
+        fired.clear();
+        Ok(current.clone())
     })?;
+    if let Some(stage) = report.stages.last_mut() {
+        stage.notes = notes;
+    }
     Ok((tidied, report))
+}
+
+/// Cost of the program's plan. What is chosen does not depend on the number of workers that a program is built for.
+fn planned(graph: &Graph) -> Result<u64> {
+    let plan = crate::plan::plan(graph, &crate::plan::Options::new(PLANNED_WORKERS))?;
+    Ok(plan.summary.time)
 }
 
 /// Runs one stage and records it.

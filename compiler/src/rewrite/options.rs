@@ -5,8 +5,10 @@
 pub enum Level {
     /// Only dead code goes: the program as it was written.
     Off,
-    /// The rules that always pay, and stabilisation.
+    /// What any graph compiler does: dead code, common subexpressions, constants folded, masks pruned; and stabilisation.
     GraphRules,
+    /// All rules that always pay.
+    Directed,
     /// Also equality saturation.
     Full,
 }
@@ -18,6 +20,8 @@ pub struct Options {
     pub level: Level,
     /// Rounds of the graph rules; they usually end after two or three.
     pub rounds: usize,
+    /// Whether shared-weight batching is tried.
+    pub batching: bool,
     /// Rounds of equality saturation.
     pub iterations: usize,
     /// Saturation ends when the e-graph has grown by this many nodes.
@@ -28,7 +32,22 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { level: Level::Full, rounds: 8, iterations: 4, nodes: 8_000, moves: 4_000 }
+        Options { level: Level::Full, rounds: 8, batching: true, iterations: 4, nodes: 8_000, moves: 4_000 }
+    }
+}
+
+impl Level {
+    /// Every level, the least first.
+    pub const ALL: [Level; 4] = [Level::Off, Level::GraphRules, Level::Directed, Level::Full];
+
+    /// As tables and command lines name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Off => "off",
+            Level::GraphRules => "graph rules",
+            Level::Directed => "directed",
+            Level::Full => "full",
+        }
     }
 }
 

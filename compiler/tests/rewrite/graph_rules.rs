@@ -462,7 +462,7 @@ fn a_wrong_rule_is_reported_by_name() {
 
 fn optimised(build: impl FnOnce(&Builder)) -> Graph {
     use saddlepoint_compiler::rewrite::{Level, Options, optimise};
-    optimise(&graph(build), &Options::at(Level::GraphRules)).unwrap().0
+    optimise(&graph(build), &Options::at(Level::Directed)).unwrap().0
 }
 
 #[test]

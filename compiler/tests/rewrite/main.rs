@@ -1,5 +1,6 @@
 //! Rewriting keeps the meaning of programs and never makes them cost more.
 
+mod batching;
 mod graph_rules;
 mod harness;
 mod random;

@@ -1,9 +1,11 @@
 //! Every rule of equality saturation by itself: it proposes a right side for its left side, and both agree.
 
 use crate::harness::{EXTREMES, Promise, Random, agree, graph};
-use saddlepoint_compiler::ir::{Builder, ConvDims, DotDims, Expr, Graph, Type};
-use saddlepoint_compiler::rewrite::saturation::apply_once;
+use saddlepoint_compiler::ir::{Builder, ConvDims, DotDims, Expr, Graph, OpKind, Type};
+use saddlepoint_compiler::rewrite::cost::Rates;
+use saddlepoint_compiler::rewrite::saturation::proof::prove;
 use saddlepoint_compiler::rewrite::saturation::rules::{SearchRule, Side, all};
+use saddlepoint_compiler::rewrite::saturation::{apply_once, search};
 
 type Build = fn(&Builder, [usize; 4]);
 
@@ -167,4 +169,50 @@ fn a_shared_product_is_not_computed_twice() {
     });
     let (right, _) = optimise(&left);
     assert!(saddlepoint_compiler::rewrite::graph_flops(&right) <= saddlepoint_compiler::rewrite::graph_flops(&left));
+}
+
+#[test]
+fn what_the_search_found_is_proved_rule_by_rule() {
+    let left = graph(|b| {
+        let ab = input(b, "a", &[64, 32]).matmul(&input(b, "b", &[32, 64]));
+        b.output("y", &ab.matmul(&input(b, "c", &[64, 1])).scale(2.0));
+    });
+    let (right, _) = optimise(&left);
+    let proof = prove(&left, &right, "y", &all(), &Default::default()).unwrap().expect("a proof");
+    assert!(proof.uses("dot-of-dot-left"), "{proof}");
+    assert!(proof.to_string().contains("dot batch=[]:[] contract=[1]:[0](dot"), "{proof}");
+
+    let other = graph(|b| {
+        for (name, shape) in [("a", [64, 32]), ("b", [32, 64]), ("c", [64, 1])] {
+            input(b, name, &shape);
+        }
+        b.output("y", &b.full(0.0, &[64, 1]));
+    });
+    assert_eq!(prove(&left, &other, "y", &all(), &Default::default()).unwrap(), None);
+    assert!(prove(&left, &right, "z", &all(), &Default::default()).unwrap_err().to_string().contains("\"z\""));
+}
+
+#[test]
+fn a_wrong_rule_among_the_right_ones_is_caught_and_named_by_the_proof() {
+    // a + b = a, which saves whatever b costs.
+    let wrong = SearchRule {
+        name: "planted",
+        roots: &[OpKind::Add],
+        apply: |_, _, args| vec![args[0].into()],
+        ..all().into_iter().find(|r| r.name == "difference").unwrap()
+    };
+    let rules = [all(), vec![wrong]].concat();
+    let left = graph(|b| {
+        let [x, y, w] = ["x", "y", "w"].map(|name| input(b, name, &[8, 8]));
+        b.output("right", &x.matmul(&w).tanh());
+        b.output("wrong", &x.matmul(&w).add(&y.matmul(&w)).tanh());
+    });
+    let options = Default::default();
+    let (right, ..) = search(&left, &rules, &options, &Rates::CPU).unwrap();
+    let error = agree(&left, &right, EXTREMES, Promise::WhereFinite).unwrap_err();
+    assert!(error.contains("wrong[") && !error.contains("right["), "{error}");
+    let proof = prove(&left, &right, "wrong", &rules, &options).unwrap().expect("what is not true can be proved");
+    assert!(proof.uses("planted"), "{proof}");
+    let proof = prove(&left, &right, "right", &rules, &options).unwrap().expect("a proof");
+    assert!(!proof.uses("planted"), "{proof}");
 }

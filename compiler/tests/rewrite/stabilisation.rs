@@ -40,7 +40,7 @@ fn log_sigmoid(x: f64) -> [f64; 3] {
 }
 
 fn check(name: &str, objective: Objective, truth: fn(f64) -> [f64; 3]) {
-    for level in [Level::Off, Level::GraphRules, Level::Full] {
+    for level in Level::ALL {
         let found = derivatives(objective, true, level);
         for (i, x) in LOGITS.iter().enumerate() {
             let truth = truth(f64::from(*x));

@@ -168,7 +168,7 @@ fn penalty_turn(e: Extents) -> Graph {
 #[test]
 fn a_turn_with_second_derivatives_keeps_its_meaning_and_gets_cheaper() {
     let (before, large) = (penalty_turn(SMALL), penalty_turn(W3));
-    for level in [Level::GraphRules, Level::Full] {
+    for level in [Level::GraphRules, Level::Directed, Level::Full] {
         let (after, report) = optimise(&before, &Options::at(level)).unwrap();
         agree_within(&before, &after, &[0.5, -0.5, 1.0], Promise::WhereFinite, [1e-5, 2e-3], 1e-3)
             .unwrap_or_else(|e| panic!("{e}\n{report}"));
@@ -186,7 +186,7 @@ fn a_turn_with_second_derivatives_keeps_its_meaning_and_gets_cheaper() {
 #[test]
 fn a_turn_keeps_its_meaning() {
     let before = turn(SMALL);
-    for level in [Level::GraphRules, Level::Full] {
+    for level in [Level::GraphRules, Level::Directed, Level::Full] {
         let (after, report) = optimise(&before, &Options::at(level)).unwrap();
         // The gradient of the bias before the batch norm is zero but for rounding.
         agree_within(&before, &after, &[0.5, -0.5, 1.0], Promise::WhereFinite, [1e-5, 2e-3], 1e-3)

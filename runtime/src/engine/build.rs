@@ -66,9 +66,12 @@ impl Engine {
         }
         initialise(&mut store, &programs.states, config.seed_value())?;
         fill(&mut store, &programs.states, &filled)?;
-        let compile = |name: String, graph: Graph, output: Option<usize>| -> Result<Program> {
+        let mut optimise_seconds = 0.0;
+        let mut compile = |name: String, graph: Graph, output: Option<usize>| -> Result<Program> {
             let feeds = feeds(&graph, &resolved, output)?;
-            let (graph, report) = rewrite::optimise(&graph, &rewrite::Options::default())?;
+            let began = std::time::Instant::now();
+            let (graph, report) = rewrite::optimise(&graph, &rewrite::Options::at(config.optimisation_level()))?;
+            optimise_seconds += began.elapsed().as_secs_f64();
             Ok(Program { name, executable: device.compile(&graph)?, feeds, report })
         };
         let mut turns = Vec::new();
@@ -120,6 +123,7 @@ impl Engine {
             step: 0,
             calls: 0,
             last: Vec::new(),
+            optimise_seconds,
             build_seconds: began.elapsed().as_secs_f64(),
         })
     }

@@ -81,6 +81,8 @@ pub struct Engine {
     losses: Vec<Option<f32>>,
     /// The last batch, kept for metrics.
     last: Vec<Vec<Array>>,
+    /// How long it took to optimise its programs.
+    optimise_seconds: f64,
     /// How long it took to build.
     build_seconds: f64,
 }
@@ -189,6 +191,11 @@ impl Engine {
         }
     }
 
+    /// How long the build took in all, and the optimiser's share of it, in seconds.
+    pub fn build_seconds(&self) -> [f64; 2] {
+        [self.build_seconds, self.optimise_seconds]
+    }
+
     /// What the compiler made of the model, stage by stage.
     pub fn explain(&self) -> String {
         let turns = self.turns.iter().map(|t| &t.program);
@@ -209,6 +216,7 @@ impl Engine {
                 plan.arena_bytes as f64 / 1e6,
                 plan.arena_bound_bytes as f64 / 1e6
             );
+            text += &format!("  time by the roofline: {:.1} µs\n", plan.time as f64 / 1e6);
         }
         text
     }

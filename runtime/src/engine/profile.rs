@@ -12,6 +12,8 @@ pub struct TurnSummary {
     pub players: Vec<String>,
     /// Its inner steps: how often its program runs in a step.
     pub steps: usize,
+    /// Nodes of its optimised program, beside inputs, states and constants.
+    pub nodes: usize,
     /// Its program in numbers.
     pub plan: PlanSummary,
 }
@@ -42,6 +44,7 @@ impl Engine {
         let summary = |(turn, t): (usize, &Turn)| TurnSummary {
             players: self.names(turn),
             steps: t.steps,
+            nodes: t.program.report.stages.last().map_or(0, |stage| stage.after.nodes as usize),
             plan: t.program.executable.summary(),
         };
         self.turns.iter().enumerate().map(summary).collect()

@@ -15,6 +15,12 @@ mod selects;
 
 use super::rewriter::Rule;
 
+/// The rules of [`Level::GraphRules`](super::Level::GraphRules), beside stabilisation: ops that do nothing, constants, masks.
+/// What the optimiser gains is measured against these; the list is not to grow.
+pub fn basic() -> Vec<Rule> {
+    [identities::RULES, constants::RULES, selects::RULES].concat()
+}
+
 /// All graph rules, in the order in which they are tried.
 pub fn all() -> Vec<Rule> {
     [

@@ -9,6 +9,8 @@ use crate::Result;
 use crate::ir::{Graph, NodeId, Op};
 use crate::rewrite::cost::{Rates, count, products};
 use ::egg::{Id, Language};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Extracts a program with the slots and outputs of `graph`. `written` holds the input's own e-nodes.
 pub fn extract(
@@ -79,28 +81,38 @@ impl Table {
         self.ids.binary_search(&egraph.find(id)).unwrap_or_default()
     }
 
-    /// Per class the e-node of least tree cost; ties go to the first.
+    /// Per class the e-node of least tree cost; ties go to the first. Classes are settled in the order of their costs, each once
+    /// (Knuth 1977, "A generalization of Dijkstra's algorithm").
     fn greedy(&self) -> Vec<usize> {
-        let mut best: Vec<(u64, usize)> = vec![(u64::MAX, 0); self.classes.len()];
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for class in 0..self.classes.len() {
-                for (i, entry) in self.classes[class].iter().enumerate() {
-                    let below = entry.args.iter().try_fold(entry.cost.max(1), |sum: u64, a| match best[*a].0 {
-                        u64::MAX => None,
-                        cost => Some(sum.saturating_add(cost).min(u64::MAX - 1)),
-                    });
-                    if let Some(cost) = below
-                        && cost < best[class].0
-                    {
-                        best[class] = (cost, i);
-                        changed = true;
-                    }
+        // For each class the e-nodes that use it, once a use; for each e-node what of its tree is settled.
+        let mut users: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.classes.len()];
+        let mut open: Vec<Vec<(usize, u64)>> = Vec::with_capacity(self.classes.len());
+        let mut ready = BinaryHeap::new();
+        for (class, entries) in self.classes.iter().enumerate() {
+            for (i, entry) in entries.iter().enumerate() {
+                entry.args.iter().for_each(|arg| users[*arg].push((class, i)));
+                if entry.args.is_empty() {
+                    ready.push(Reverse((entry.cost.max(1), class, i)));
+                }
+            }
+            open.push(entries.iter().map(|entry| (entry.args.len(), entry.cost.max(1))).collect());
+        }
+        let mut best: Vec<Option<usize>> = vec![None; self.classes.len()];
+        while let Some(Reverse((cost, class, i))) = ready.pop() {
+            if best[class].is_some() {
+                continue;
+            }
+            best[class] = Some(i);
+            for (user, j) in &users[class] {
+                let (missing, sum) = &mut open[*user][*j];
+                *missing -= 1;
+                *sum = sum.saturating_add(cost);
+                if *missing == 0 {
+                    ready.push(Reverse((*sum, *user, *j)));
                 }
             }
         }
-        best.into_iter().map(|(_, i)| i).collect()
+        best.into_iter().map(Option::unwrap_or_default).collect()
     }
 
     /// The chosen program; nodes in the order in which a depth-first walk from the outputs leaves them.

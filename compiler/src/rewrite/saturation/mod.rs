@@ -6,6 +6,7 @@
 
 mod extract;
 mod language;
+pub mod proof;
 pub mod rules;
 
 use super::cost::Rates;
@@ -38,32 +39,45 @@ pub struct Search {
 /// Searches for a cheaper program with these rules.
 pub fn search(graph: &Graph, rules: &[SearchRule], options: &Options, rates: &Rates) -> Result<(Graph, Fired, Search)> {
     let (mut egraph, root, written) = load(graph);
-    let (mut fired, mut facts) = (Fired::new(), Search::default());
-    let limit = egraph.total_number_of_nodes() + options.nodes;
-    while facts.iterations < options.iterations && !facts.saturated && egraph.total_number_of_nodes() < limit {
-        facts.iterations += 1;
-        facts.saturated = !round(&mut egraph, rules, limit, &mut fired);
-    }
-    facts.nodes = egraph.total_number_of_nodes();
-    facts.classes = egraph.number_of_classes();
+    let (fired, mut facts) = run(&mut egraph, rules, options);
     let found = extract::extract(&egraph, root, &written, graph, options.moves, rates, &mut facts)?;
     // Exact cost, as the graph that comes out would be costed by anyone else.
     let better = rates.graph(&found).time < rates.graph(graph).time;
     Ok((if better { found } else { graph.clone() }, fired, facts))
 }
 
-/// The program as an e-graph, its root, and the e-node that the program itself has for each of its classes.
-fn load(graph: &Graph) -> (Programs, Id, Vec<(Id, Term)>) {
-    let mut egraph = Programs::new(Types::over_slots(graph));
+/// Saturates within the limits.
+fn run(egraph: &mut Programs, rules: &[SearchRule], options: &Options) -> (Fired, Search) {
+    let (mut fired, mut facts) = (Fired::new(), Search::default());
+    let limit = egraph.total_number_of_nodes() + options.nodes;
+    while facts.iterations < options.iterations && !facts.saturated && egraph.total_number_of_nodes() < limit {
+        facts.iterations += 1;
+        facts.saturated = !round(egraph, rules, limit, &mut fired);
+    }
+    facts.nodes = egraph.total_number_of_nodes();
+    facts.classes = egraph.number_of_classes();
+    (fired, facts)
+}
+
+/// Adds a program's nodes: the id of each, and the e-node that it is.
+fn load_into(egraph: &mut Programs, graph: &Graph) -> (Vec<Id>, Vec<Term>) {
     let mut ids: Vec<Id> = Vec::with_capacity(graph.nodes.len());
-    let mut written = Vec::with_capacity(graph.nodes.len());
+    let mut terms = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let args = node.args.iter().map(|a| ids[a.index()]).collect();
         let term = Term { head: Head::Op(Arc::new(node.op.clone())), args };
-        let id = egraph.add(term.clone());
-        written.push((id, term));
-        ids.push(id);
+        // For proofs an id stands for the very expression that was added; without them it is the class's.
+        ids.push(egraph.add_uncanonical(term.clone()));
+        terms.push(term);
     }
+    (ids, terms)
+}
+
+/// The program as an e-graph, its root, and the e-node that the program itself has for each of its classes.
+fn load(graph: &Graph) -> (Programs, Id, Vec<(Id, Term)>) {
+    let mut egraph = Programs::new(Types::over_slots(graph));
+    let (ids, terms) = load_into(&mut egraph, graph);
+    let mut written: Vec<(Id, Term)> = ids.iter().copied().zip(terms).collect();
     let term = Term { head: Head::Outputs, args: graph.outputs.iter().map(|o| ids[o.value.index()]).collect() };
     let root = egraph.add(term.clone());
     written.push((root, term));
@@ -71,22 +85,55 @@ fn load(graph: &Graph) -> (Programs, Id, Vec<(Id, Term)>) {
     (egraph, root, written)
 }
 
+/// One of the forms of each operand of an e-node: the operand's class, and an e-node of it.
+type Form = Vec<(Id, Term)>;
+/// A rule's right side for an e-node of a class, which has this form.
+type Proposal<'r> = (Id, (Term, Form), &'r SearchRule, Side);
+
+/// Forms of an e-node's operands beyond which the rest is left out.
+const MAX_FORMS: usize = 256;
+
+/// Every combination of the e-nodes of an e-node's operands.
+fn forms(egraph: &Programs, term: &Term) -> Vec<Form> {
+    let mut forms: Vec<Form> = vec![Vec::new()];
+    for arg in &term.args {
+        if forms[0].iter().any(|(class, _)| class == arg) {
+            continue;
+        }
+        let with = |form: &Form| {
+            let form = form.clone();
+            egraph[*arg].nodes.iter().map(move |node| [form.clone(), vec![(*arg, node.clone())]].concat())
+        };
+        forms = forms.iter().flat_map(with).take(MAX_FORMS).collect();
+    }
+    forms
+}
+
 /// Applies every rule once, everywhere. Whether anything new was learnt.
 fn round(egraph: &mut Programs, rules: &[SearchRule], limit: usize, fired: &mut Fired) -> bool {
-    let mut proposals: Vec<(Id, &SearchRule, Side)> = Vec::new();
+    let mut proposals: Vec<Proposal> = Vec::new();
     let mut classes: Vec<Id> = egraph.classes().map(|c| c.id).collect();
     classes.sort_unstable();
-    let view = View(egraph);
     for id in classes {
         for term in &egraph[id].nodes {
             let Some(op) = term.op() else { continue };
-            for rule in rules.iter().filter(|r| r.roots.contains(&op.kind())) {
-                proposals.extend((rule.apply)(&view, op, &term.args).into_iter().map(|side| (id, rule, side)));
+            let mut rules = rules.iter().filter(|r| r.roots.contains(&op.kind())).peekable();
+            if rules.peek().is_none() {
+                continue;
+            }
+            // For a proof each form of the operands is looked at by itself.
+            let forms = if egraph.are_explanations_enabled() { forms(egraph, term) } else { vec![Vec::new()] };
+            for rule in rules {
+                for form in &forms {
+                    let view = View::of_form(egraph, form);
+                    let sides = (rule.apply)(&view, op, &term.args);
+                    proposals.extend(sides.into_iter().map(|side| (id, (term.clone(), form.clone()), rule, side)));
+                }
             }
         }
     }
     let mut learnt = false;
-    for (id, rule, side) in proposals {
+    for (id, (mut term, form), rule, side) in proposals {
         if egraph.total_number_of_nodes() >= limit {
             break;
         }
@@ -95,7 +142,22 @@ fn round(egraph: &mut Programs, rules: &[SearchRule], limit: usize, fired: &mut 
             continue;
         };
         debug_assert_eq!(egraph[added].data.ty, egraph[id].data.ty, "rule {} changes the type", rule.name);
-        if egraph[added].data.ty == egraph[id].data.ty && egraph.union(id, added) {
+        if egraph[added].data.ty != egraph[id].data.ty {
+            continue;
+        }
+        let united = match egraph.are_explanations_enabled() {
+            // What the rule was applied to, so that the proof shows that, and no other member of the class.
+            true => {
+                for (class, operand) in form {
+                    let operand = egraph.add_uncanonical(operand);
+                    term.args.iter_mut().filter(|arg| **arg == class).for_each(|arg| *arg = operand);
+                }
+                let left = egraph.add_uncanonical(term);
+                egraph.union_trusted(left, added, rule.name)
+            }
+            false => egraph.union(id, added),
+        };
+        if united {
             *fired.entry(rule.name).or_default() += 1;
             learnt = true;
         }
@@ -107,13 +169,17 @@ fn round(egraph: &mut Programs, rules: &[SearchRule], limit: usize, fired: &mut 
 /// Adds a right side; `None` if it has no type.
 fn add(egraph: &mut Programs, side: &Side) -> Option<Id> {
     match side {
-        Side::Class(id) => Some(egraph.find(*id)),
+        Side::Class(id) => Some(*id),
         Side::Apply(op, sides) => {
             let args = sides.iter().map(|s| add(egraph, s)).collect::<Option<Vec<Id>>>()?;
             // Shape ops that do nothing would only be noise.
             let ty = egraph.analysis.infer(op, args.iter().map(|a| &egraph[*a].data.ty)).ok()?;
             let is_identity = matches!(op, Op::Reshape(_) | Op::Broadcast { .. }) && ty == egraph[args[0]].data.ty;
-            Some(if is_identity { args[0] } else { egraph.add(Term { head: Head::Op(Arc::new(op.clone())), args }) })
+            Some(if is_identity {
+                args[0]
+            } else {
+                egraph.add_uncanonical(Term { head: Head::Op(Arc::new(op.clone())), args })
+            })
         }
     }
 }
@@ -122,7 +188,7 @@ fn add(egraph: &mut Programs, side: &Side) -> Option<Id> {
 pub fn apply_once(graph: &Graph, rule: &SearchRule) -> Result<Vec<Graph>> {
     let mut out = Vec::new();
     let (egraph, _, written) = load(graph);
-    let view = View(&egraph);
+    let view = View::of(&egraph);
     for (node, (class, term)) in written.iter().enumerate() {
         let Some(op) = term.op().filter(|op| rule.roots.contains(&op.kind())) else { continue };
         for side in (rule.apply)(&view, op, term.children()) {

@@ -52,12 +52,26 @@ pub fn all() -> Vec<SearchRule> {
 }
 
 /// What rules may look at.
-pub struct View<'a>(pub &'a Programs);
+pub struct View<'a> {
+    programs: &'a Programs,
+    /// Classes of which one e-node alone is seen.
+    form: &'a [(Id, Term)],
+}
 
 impl<'a> View<'a> {
+    /// All of it.
+    pub fn of(programs: &'a Programs) -> View<'a> {
+        View { programs, form: &[] }
+    }
+
+    /// With one e-node alone of some classes.
+    pub fn of_form(programs: &'a Programs, form: &'a [(Id, Term)]) -> View<'a> {
+        View { programs, form }
+    }
+
     /// The type of an e-class.
     pub fn ty(&self, id: Id) -> &'a Type {
-        &self.0[id].data.ty
+        &self.programs[id].data.ty
     }
 
     /// The number of elements of an e-class.
@@ -65,9 +79,15 @@ impl<'a> View<'a> {
         self.ty(id).elements()
     }
 
+    /// The type that an op gives operands of these types.
+    pub fn infer<'t>(&self, op: &Op, args: impl IntoIterator<Item = &'t Type>) -> crate::Result<Type> {
+        self.programs.analysis.infer(op, args)
+    }
+
     /// The e-nodes of a class that apply this op.
-    pub fn of_kind(&self, id: Id, kind: OpKind) -> impl Iterator<Item = (&'a Op, &'a [Id])> {
+    pub fn of_kind(&self, id: Id, kind: OpKind) -> impl Iterator<Item = (&'a Op, &'a [Id])> + use<'a> {
+        let only = self.form.iter().find(|(class, _)| *class == id).map(|(_, term)| std::slice::from_ref(term));
         let applies = move |t: &'a Term| t.op().filter(|op| op.kind() == kind).map(|op| (op, &t.args[..]));
-        self.0[id].nodes.iter().filter_map(applies)
+        only.unwrap_or(&self.programs[id].nodes).iter().filter_map(applies)
     }
 }

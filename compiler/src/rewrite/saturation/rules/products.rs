@@ -227,7 +227,7 @@ fn repeated(s: Id, shape: &[usize]) -> Side {
 
 fn scale_out(v: &View, op: &Op, args: &[Id]) -> Vec<Side> {
     let mut out = Vec::new();
-    let Ok(ty) = v.0.analysis.infer(op, args.iter().map(|a| v.ty(*a))) else { return out };
+    let Ok(ty) = v.infer(op, args.iter().map(|a| v.ty(*a))) else { return out };
     for i in [0, 1] {
         if ty.elements() > v.elements(args[i]) {
             continue;
