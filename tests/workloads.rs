@@ -1,6 +1,9 @@
 //! The workloads of `benches/workloads/` do the work they are said to do. That they compute the right thing, `parity.rs` shows.
 
+use saddlepoint::compiler::rewrite::Level;
+use saddlepoint::prelude::*;
 use saddlepoint_workloads::Workload;
+use saddlepoint_workloads::ablation::Ablated;
 
 #[test]
 fn useful_work_is_the_published_constant() {
@@ -41,4 +44,38 @@ fn unseen_models_execute_the_products_counted_by_hand() {
         let allowed = if workload == Workload::Residual { 1e-4 } else { 0.0 };
         assert!((0.0..=allowed).contains(&more), "{}: {more} more than the useful work", workload.name());
     }
+}
+
+/// Steps' work and the modelled picoseconds of all turns, at a level of the optimiser.
+fn at(level: Level, program: Ablated) -> (usize, u64) {
+    let mut trial = program.build(Config::new().workers(2).optimisation(level)).expect("the program builds");
+    let turns = trial.engine().turns();
+    let flops = turns.iter().map(|t| t.steps * t.plan.contraction_flops).sum();
+    (flops, turns.iter().map(|t| t.steps as u64 * t.plan.time).sum())
+}
+
+#[test]
+fn graph_rules_leave_the_work_counted_by_hand() {
+    // Each critic step of WGAN-GP begins the penalty's gradient with a product of ones and the last layer's weight, which none of these
+    // rules removes; the hand does not count it.
+    let ones = 2 * 64 * 64 * 7 * 7;
+    for (workload, more) in Workload::FOUR.into_iter().zip([0, 0, 0, 5 * ones]) {
+        let (flops, _) = at(Level::GraphRules, Ablated::Workload(workload));
+        assert_eq!((flops - more) as f64, workload.useful_flops(workload.size()), "{}", workload.name());
+    }
+}
+
+#[test]
+fn the_optimiser_never_makes_a_program_cost_more() {
+    // The largest one is left to `--example ablation`.
+    for program in Ablated::ALL.into_iter().filter(|program| *program != Ablated::Sentences) {
+        let [(most, off), (_, rules), (least, full)] =
+            [Level::Off, Level::GraphRules, Level::Full].map(|level| at(level, program));
+        assert!(full <= off && full <= rules, "{}: {off} ps, then {rules}, then {full}", program.name());
+        assert!(least <= most, "{}: {most} operations became {least}", program.name());
+    }
+    // What it is for: recurrent nets, where graph rules leave every step's gradients padded to the whole sequence.
+    let gru = Ablated::Workload(Workload::Sequence);
+    let [(_, rules), (_, full)] = [Level::GraphRules, Level::Full].map(|level| at(level, gru));
+    assert!(10 * full < 7 * rules, "gru: {rules} ps became {full}");
 }

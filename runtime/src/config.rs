@@ -2,7 +2,8 @@
 
 use crate::engine::{Donors, Model};
 use crate::error::{Error, Result};
-use saddlepoint_compiler::rewrite::Level;
+use saddlepoint_compiler::rewrite::cost::Rates;
+use saddlepoint_compiler::rewrite::{self, Level};
 
 /// Where a model runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub struct Config {
     workers: Option<usize>,
     horizon: Option<u64>,
     optimisation: Level,
+    fast: bool,
     donors: Donors,
 }
 
@@ -34,6 +36,7 @@ impl Default for Config {
             workers: None,
             horizon: None,
             optimisation: Level::Full,
+            fast: false,
             donors: Donors::default(),
         }
     }
@@ -81,6 +84,14 @@ impl Config {
         self
     }
 
+    /// Allows rewriting that holds for real numbers and not for every float; off unless asked for. It permits x − x = 0 and (a + b) − b = a,
+    /// x·0 = 0, x / x = 1, ln eˣ = x and e^(ln x) = x, and √x·√x = x: what was NaN, infinite or lost in rounding may become what algebra
+    /// says. What keeps losses finite needs none of these.
+    pub fn fast(mut self, allowed: bool) -> Config {
+        self.fast = allowed;
+        self
+    }
+
     /// Gives the nets of a trained model to the `extern net`s that name them: their parameters, running statistics and, for
     /// nets with `#[ema]`, the averages in place of the parameters, as they are now. Of several models of one type the one
     /// given last counts.
@@ -122,6 +133,11 @@ impl Config {
     /// How far programs are optimised.
     pub fn optimisation_level(&self) -> Level {
         self.optimisation
+    }
+
+    /// What the optimiser is told.
+    pub(crate) fn rewrite_options(&self) -> rewrite::Options {
+        rewrite::Options { fast: self.fast, rates: Rates::of_machine(), ..rewrite::Options::at(self.optimisation) }
     }
 
     /// Refuses settings that make no sense.

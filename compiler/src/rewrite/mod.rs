@@ -12,6 +12,7 @@
 
 pub mod batching;
 pub mod cost;
+pub mod explain;
 mod options;
 mod report;
 pub mod rewriter;
@@ -37,39 +38,60 @@ const PLANNED_WORKERS: usize = 2;
 /// # Errors
 /// [`Error::Ir`](crate::Error::Ir) when the graph is ill-formed.
 pub fn optimise(graph: &Graph, options: &Options) -> Result<(Graph, Report)> {
+    optimise_with(graph, options, &mut |_, _| {})
+}
+
+/// [`optimise`], showing `observe` the program after each stage.
+///
+/// # Errors
+/// Those of [`optimise`].
+pub fn optimise_with(
+    graph: &Graph,
+    options: &Options,
+    observe: &mut dyn FnMut(&'static str, &Graph),
+) -> Result<(Graph, Report)> {
     let mut report = Report::default();
-    let dead = |graph: &Graph, fired: &mut Fired| {
+    let mut stage = |report: &mut Report, name, graph: &Graph, run: &mut dyn FnMut(&Graph, &mut Fired) -> Result<Graph>| {
+        let out = stage(report, name, graph, run)?;
+        observe(name, &out);
+        Ok::<_, crate::Error>(out)
+    };
+    let mut dead = |graph: &Graph, fired: &mut Fired| {
         let compact = rewriter::compact(graph)?;
         if compact.nodes.len() < graph.nodes.len() {
             fired.insert("dead-code", graph.nodes.len() - compact.nodes.len());
         }
         Ok(compact)
     };
-    let mut current = stage(&mut report, "dead code", graph, dead)?;
+    let mut current = stage(&mut report, "dead code", graph, &mut dead)?;
     if options.level == Level::Off {
         return Ok((current, report));
     }
     let basic: Vec<Rule> = [stabilise::RULES, &rules::basic()].concat();
-    current = stage(&mut report, "graph rules", &current, |graph, fired| {
+    current = stage(&mut report, "graph rules", &current, &mut |graph, fired| {
         rewriter::to_fixpoint(graph, &basic, options.rounds, fired)
     })?;
     if options.level == Level::GraphRules {
         return Ok((current, report));
     }
-    let rules: Vec<Rule> = [stabilise::RULES, &rules::all()].concat();
-    current = stage(&mut report, "directed rules", &current, |graph, fired| {
+    // Stabilised: what is mandatory is never chosen by cost.
+    let input = current.clone();
+    let fast = if options.fast { rules::fast() } else { Vec::new() };
+    let rules: Vec<Rule> = [stabilise::RULES, &rules::all(), &fast].concat();
+    current = stage(&mut report, "directed rules", &current, &mut |graph, fired| {
         rewriter::to_fixpoint(graph, &rules, options.rounds, fired)
     })?;
     if options.level == Level::Directed {
         return Ok((current, report));
     }
-    let mut cost = planned(&current)?;
-    current = stage(&mut report, "shared-weight batching", &current, |graph, fired| {
+    let input_cost = planned(&input, options)?;
+    let mut cost = planned(&current, options)?;
+    current = stage(&mut report, "shared-weight batching", &current, &mut |graph, fired| {
         let batched = if options.batching { batching::batch(graph)? } else { None };
         let Some(batched) = batched else { return Ok(graph.clone()) };
         let mut also = Fired::new();
         let batched = rewriter::to_fixpoint(&batched, &rules, options.rounds, &mut also)?;
-        let batched_cost = planned(&batched)?;
+        let batched_cost = planned(&batched, options)?;
         if batched_cost >= cost {
             return Ok(graph.clone());
         }
@@ -79,8 +101,8 @@ pub fn optimise(graph: &Graph, options: &Options) -> Result<(Graph, Report)> {
         Ok(batched)
     })?;
     let mut notes = Vec::new();
-    let searched = stage(&mut report, "equality saturation", &current, |graph, fired| {
-        let (found, learnt, facts) = saturation::search(graph, &saturation::rules::all(), options, &Rates::CPU)?;
+    let searched = stage(&mut report, "equality saturation", &current, &mut |graph, fired| {
+        let (found, learnt, facts) = saturation::search(graph, &saturation::rules::all(), options, &options.rates)?;
         *fired = learnt;
         let ended = if facts.saturated { "saturated" } else { "stopped" };
         notes.push(format!(
@@ -94,27 +116,34 @@ pub fn optimise(graph: &Graph, options: &Options) -> Result<(Graph, Report)> {
         stage.notes = notes;
     }
     let mut notes = Vec::new();
-    let tidied = stage(&mut report, "directed rules, again", &searched, |searched, fired| {
+    let tidied = stage(&mut report, "directed rules, again", &searched, &mut |searched, fired| {
         let out = rewriter::to_fixpoint(searched, &rules, options.rounds, fired)?;
         // What the search compares are estimates of single nodes; what counts is the plan.
-        let after = if out == current { cost } else { planned(&out)? };
+        let after = if out == current { cost } else { planned(&out, options)? };
         if after <= cost {
+            cost = after;
             return Ok(out);
         }
-        notes.push(format!("not taken: the plan would cost {} ns instead of {}", after / 1000, cost / 1000));
+        notes.push(format!("not taken: its plan would cost {} ns instead of {}", after / 1000, cost / 1000));
         fired.clear();
         Ok(current.clone())
     })?;
     if let Some(stage) = report.stages.last_mut() {
         stage.notes = notes;
     }
+    // Never worse than what came in.
+    if cost > input_cost {
+        let back = |_: &Graph, _: &mut Fired| Ok(input.clone());
+        let out = stage(&mut report, "graph rules alone", &tidied, &mut { back })?;
+        return Ok((out, report));
+    }
     Ok((tidied, report))
 }
 
 /// Cost of the program's plan. What is chosen does not depend on the number of workers that a program is built for.
-fn planned(graph: &Graph) -> Result<u64> {
+fn planned(graph: &Graph, options: &Options) -> Result<u64> {
     let plan = crate::plan::plan(graph, &crate::plan::Options::new(PLANNED_WORKERS))?;
-    Ok(plan.summary.time)
+    Ok(crate::plan::plan_cost(&plan, &options.rates).0)
 }
 
 /// Runs one stage and records it.
@@ -122,7 +151,7 @@ fn stage(
     report: &mut Report,
     name: &'static str,
     graph: &Graph,
-    run: impl FnOnce(&Graph, &mut Fired) -> Result<Graph>,
+    run: &mut dyn FnMut(&Graph, &mut Fired) -> Result<Graph>,
 ) -> Result<Graph> {
     let mut fired = Fired::new();
     let out = run(graph, &mut fired)?;

@@ -1,5 +1,7 @@
 //! How far a graph is optimised, and where the search stops: by counts, never by time.
 
+use super::cost::Rates;
+
 /// Which stages run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -28,11 +30,24 @@ pub struct Options {
     pub nodes: usize,
     /// Single choices that the extraction tries.
     pub moves: usize,
+    /// Whether rules apply that hold for real numbers and not for every float: [`rules::fast`](super::rules::fast).
+    pub fast: bool,
+    /// What programs are compared by.
+    pub rates: Rates,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { level: Level::Full, rounds: 8, batching: true, iterations: 4, nodes: 8_000, moves: 4_000 }
+        Options {
+            level: Level::Full,
+            rounds: 8,
+            batching: true,
+            iterations: 4,
+            nodes: 8_000,
+            moves: 4_000,
+            fast: false,
+            rates: Rates::CPU,
+        }
     }
 }
 

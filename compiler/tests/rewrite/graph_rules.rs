@@ -57,6 +57,21 @@ fn dot(lhs: &[usize], rhs: &[usize]) -> DotDims {
 }
 
 const CASES: &[Case] = &[
+    finite("fast-cancel", |s| {
+        let (x, y) = (s.x(), s.y());
+        s.out(&x.sub(&x));
+        s.out(&x.add(&y).sub(&y));
+    }),
+    finite("fast-multiply-zero", |s| s.out(&s.x().scale(0.0))),
+    finite("fast-quotient-of-same", |s| {
+        let x = s.x();
+        s.out(&x.div(&x));
+    }),
+    finite("fast-log-of-exp", |s| {
+        s.out(&s.x().exp().ln());
+        s.out(&s.y().ln().exp());
+    }),
+    finite("fast-square-of-root", |s| s.out(&s.x().sqrt().square())),
     exact("stop-grad", |s| s.out(&s.x().stop_grad().exp())),
     exact("identity-cast", |s| {
         let x = s.x();
@@ -409,7 +424,7 @@ fn check(rule: &Rule, cases: &[&Case]) -> Result<(), String> {
 }
 
 fn every_rule() -> Vec<Rule> {
-    [stabilise::RULES, &rules::all()].concat()
+    [stabilise::RULES, &rules::all(), &rules::fast()].concat()
 }
 
 #[test]
@@ -495,4 +510,27 @@ fn slots_and_outputs_keep_their_places() {
     assert_eq!(g.outputs.len(), 3);
     assert_eq!(g.outputs[1].value, g.outputs[2].value);
     assert_eq!(g.nodes.len(), 3, "x, s and their sum: {:?}", g.nodes);
+}
+
+#[test]
+fn rules_for_real_numbers_apply_on_request_only() {
+    use saddlepoint_compiler::rewrite::{Options, optimise};
+    let left = graph(|b| {
+        let x = b.input("x", Type::f32([4]));
+        b.output("y", &x.sub(&x));
+    });
+    let subtracts = |fast| {
+        let (right, report) = optimise(&left, &Options { fast, ..Options::default() }).unwrap();
+        (right.nodes.iter().any(|n| n.op == Op::Add), report.fired("fast-cancel"))
+    };
+    assert_eq!(subtracts(false), (true, 0));
+    assert_eq!(subtracts(true), (false, 1));
+}
+
+#[test]
+fn the_basic_rules_are_a_part_of_all() {
+    let names = |rules: Vec<Rule>| rules.into_iter().map(|r| r.name).collect::<Vec<_>>();
+    let (basic, all, fast) = (names(rules::basic()), names(rules::all()), names(rules::fast()));
+    assert!(basic.iter().all(|name| all.contains(name)) && basic.len() < all.len());
+    assert!(fast.iter().all(|name| !all.contains(name)));
 }

@@ -258,3 +258,19 @@ fn a_small_turn_as_text() {
     "#]]
     .assert_eq(&after.to_string());
 }
+
+#[test]
+fn the_explanation_has_every_stage_and_what_rules_saved() {
+    use saddlepoint_compiler::rewrite::explain::explain;
+    let explanation = explain(&penalty_turn(SMALL), &Options::default()).unwrap();
+    let names: Vec<&str> = explanation.stages.iter().map(|s| s.name.as_str()).collect();
+    let stages = ["lowered", "dead code", "graph rules", "directed rules", "shared-weight batching", "equality saturation"];
+    assert_eq!(names[..6], stages);
+    let directed = &explanation.stages[3];
+    let (_, n, saved) = directed.rules.iter().find(|(rule, ..)| rule == "dot-of-broadcast").expect("it fires");
+    assert!(*n > 0 && saved.is_some_and(|ns| ns > 0), "{explanation}");
+    let (first, last) = (&explanation.stages[1], &explanation.stages[explanation.stages.len() - 1]);
+    assert!(last.plan.time <= first.plan.time && last.plan.kernels <= first.plan.kernels, "{explanation}");
+    assert!(explanation.gain().is_some_and(|percent| percent >= 0.0), "{explanation}");
+    assert!(explanation.to_string().contains("dot-of-broadcast"), "{explanation}");
+}

@@ -1,5 +1,6 @@
 //! From the model's text to compiled programs and initial states.
 
+use super::emit::Emit;
 use super::feed::{Feed, feeds};
 use super::initial::initialise;
 use super::latents::{Table, initialise_whole};
@@ -66,13 +67,27 @@ impl Engine {
         }
         initialise(&mut store, &programs.states, config.seed_value())?;
         fill(&mut store, &programs.states, &filled)?;
+        let emit = Emit::from_environment()?;
         let mut optimise_seconds = 0.0;
         let mut compile = |name: String, graph: Graph, output: Option<usize>| -> Result<Program> {
             let feeds = feeds(&graph, &resolved, output)?;
+            let label = format!("{}.{name}", source.name);
+            let (mut number, mut written) =
+                (0, emit.as_ref().map_or(Ok(()), |emit| emit.stage(&label, 0, "lowered", &graph)));
+            let mut observe = |stage: &str, graph: &Graph| {
+                number += 1;
+                if let (Some(emit), Ok(())) = (&emit, &written) {
+                    written = emit.stage(&label, number, stage, graph);
+                }
+            };
             let began = std::time::Instant::now();
-            let (graph, report) = rewrite::optimise(&graph, &rewrite::Options::at(config.optimisation_level()))?;
+            let options = config.rewrite_options();
+            let (graph, report) = rewrite::optimise_with(&graph, &options, &mut observe)?;
             optimise_seconds += began.elapsed().as_secs_f64();
-            Ok(Program { name, executable: device.compile(&graph)?, feeds, report })
+            written?;
+            let executable = device.compile(&graph)?;
+            emit.as_ref().map_or(Ok(()), |emit| emit.plan(&label, executable.plan()))?;
+            Ok(Program { name, executable, feeds, report })
         };
         let mut turns = Vec::new();
         for turn in programs.turns {

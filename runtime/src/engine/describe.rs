@@ -20,7 +20,7 @@ impl Engine {
             players: (0..self.resolved.players.len()).map(|player| self.player(player)).collect(),
             settings,
             build_seconds: Some(self.build_seconds),
-            explanation: self.explain(),
+            explanation: self.brief(),
         }
     }
 

@@ -7,6 +7,8 @@
 mod build;
 mod checkpoint;
 mod describe;
+mod emit;
+mod explain;
 mod feed;
 mod initial;
 mod latents;
@@ -196,12 +198,11 @@ impl Engine {
         [self.build_seconds, self.optimise_seconds]
     }
 
-    /// What the compiler made of the model, stage by stage.
-    pub fn explain(&self) -> String {
+    /// What the compiler made of the model, from the build's own records.
+    pub(crate) fn brief(&self) -> String {
         let turns = self.turns.iter().map(|t| &t.program);
         let programs = turns.chain(&self.metrics).chain(&self.outputs);
-        let mut text =
-            format!("model {}, batch {}, {} workers\n", self.name, self.config.batch_size(), self.device.workers());
+        let mut text = self.heading();
         for program in programs {
             let plan = program.executable.summary();
             text += &format!("\n{}\n{}\n", program.name, program.report);

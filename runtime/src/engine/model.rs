@@ -98,4 +98,10 @@ pub trait Model {
     fn explain(&self) -> String {
         self.engine().explain()
     }
+
+    /// [`Model::explain`] as a page of HTML.
+    #[cfg(feature = "report")]
+    fn explain_html(&self) -> String {
+        self.engine().explain_html()
+    }
 }

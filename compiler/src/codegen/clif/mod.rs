@@ -95,8 +95,43 @@ fn compile(
     (0..kernels.len()).filter_map(|number| shares[number % threads].next()).collect()
 }
 
-/// One kernel's code.
+/// Kernels as Cranelift's text, before it optimises them.
+///
+/// # Errors
+/// [`Error::Codegen`] when the machine is not supported, or a kernel has an op without code.
+pub fn text(kernels: &[Kernel]) -> Result<String> {
+    let isa = native()?;
+    let mut signature = Signature::new(isa.default_call_conv());
+    signature.params.extend([AbiParam::new(types::I64); 3]);
+    let mut builder_context = FunctionBuilderContext::new();
+    let mut text = String::new();
+    for (number, kernel) in kernels.iter().enumerate() {
+        let context = emitted(&*isa, &signature, kernel, &mut builder_context).map_err(Error::codegen)?;
+        text += &format!("; kernel {number}\n{}\n", context.func.display());
+    }
+    Ok(text)
+}
+
+/// This machine, with all its instructions.
+fn native() -> Result<OwnedTargetIsa> {
+    let builder = cranelift_native::builder().map_err(Error::codegen)?;
+    builder.finish(flags()?).map_err(|e| Error::codegen(e.to_string()))
+}
+
+/// One kernel's machine code.
 fn function(
+    isa: &dyn TargetIsa,
+    signature: &Signature,
+    kernel: &Kernel,
+    builder_context: &mut FunctionBuilderContext,
+) -> std::result::Result<Context, String> {
+    let mut context = emitted(isa, signature, kernel, builder_context)?;
+    context.compile(isa, &mut ControlPlane::default()).map_err(|e| format!("{:?}", e.inner))?;
+    Ok(context)
+}
+
+/// One kernel in Cranelift's IR.
+fn emitted(
     isa: &dyn TargetIsa,
     signature: &Signature,
     kernel: &Kernel,
@@ -115,7 +150,6 @@ fn function(
     if let Some(op) = unknown {
         return Err(format!("there is no code for {}", op.name()));
     }
-    context.compile(isa, &mut ControlPlane::default()).map_err(|e| format!("{:?}", e.inner))?;
     Ok(context)
 }
 
@@ -131,11 +165,7 @@ impl Native {
     /// # Errors
     /// [`Error::Codegen`] when the machine is not supported or Cranelift refuses.
     pub fn compile(kernels: &[Kernel], threads: usize) -> Result<Native> {
-        let isa: OwnedTargetIsa = cranelift_native::builder()
-            .map_err(Error::codegen)?
-            .finish(flags()?)
-            .map_err(|e| Error::codegen(e.to_string()))?;
-        let mut module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
+        let mut module = JITModule::new(JITBuilder::with_isa(native()?, default_libcall_names()));
         let ids = define(&mut module, kernels, threads)?;
         module.finalize_definitions().map_err(|e| Error::codegen(e.to_string()))?;
         let functions = ids

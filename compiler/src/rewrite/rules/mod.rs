@@ -7,6 +7,7 @@ mod arithmetic;
 mod broadcasts;
 mod constants;
 mod contractions;
+mod fast;
 mod identities;
 mod pieces;
 mod reductions;
@@ -35,4 +36,10 @@ pub fn all() -> Vec<Rule> {
         contractions::RULES,
     ]
     .concat()
+}
+
+/// Rules that hold for real numbers, and for floats only where everything is finite and in range: not applied unless asked for.
+/// Each says in `holds` what it gives up.
+pub fn fast() -> Vec<Rule> {
+    fast::RULES.to_vec()
 }
