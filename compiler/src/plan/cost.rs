@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 /// Estimated picoseconds of a run of the plan, all workers together, and the bytes that its steps read and write.
 ///
-/// What was touched a short while ago comes from a near cache, while a step computes. The rest is waited for: it comes from the far cache
-/// if all of the program's memory fits there.
+/// What was touched a short while ago comes from a near cache, the rest from the far one if all of the program's memory fits there.
+/// Products and convolutions compute while anything comes; kernels wait for what is not near.
 pub fn plan_cost(plan: &Plan, rates: &Rates) -> (u64, usize) {
     let (mut time, mut bytes) = (0, 0);
     let far_byte = if 4 * plan.arena <= rates.far_cache { rates.far_byte } else { rates.memory_byte };
@@ -25,18 +25,31 @@ pub fn plan_cost(plan: &Plan, rates: &Rates) -> (u64, usize) {
             bytes += 4 * elements;
             touched[buffer] = Some(bytes);
         }
-        let compute = match &step.work {
+        let (near, far) = (near * rates.near_byte, far * far_byte);
+        time += rates.launch;
+        time += match &step.work {
             StepWork::Kernel { kernel, .. } => {
                 let kernel = &plan.kernels[*kernel];
                 let work: usize = kernel.body.iter().map(work_of).sum();
-                (work * kernel.iterations()) as u64 * rates.simple
+                ((work * kernel.iterations()) as u64 * rates.simple).max(near) + far
             }
-            contraction => contraction.contraction_flops() as u64 * rates.product_64 / 64,
+            contraction => {
+                let products = contraction.contraction_flops() as u64 * rates.product_64 / 64;
+                (products + packed(contraction) as u64 * rates.pack).max(near + far)
+            }
         };
-        time += compute.max(near * rates.near_byte) + far * far_byte + rates.launch;
         time += if step.barrier { rates.barrier } else { 0 };
     }
     (time, bytes)
+}
+
+/// Elements that a product or convolution brings into the order of its micro-kernel: both operands, or the kernel that is slid.
+fn packed(work: &StepWork) -> usize {
+    match work {
+        StepWork::Kernel { .. } => 0,
+        StepWork::Dot(spec, _) => of_dot(spec)[..2].iter().sum(),
+        StepWork::Conv(spec, _) => of_conv(spec)[1],
+    }
 }
 
 /// The buffers that a step touches, and how many elements of each.

@@ -33,6 +33,13 @@ use rewriter::{Fired, Rule};
 /// Workers for whom alternatives are planned to be compared.
 const PLANNED_WORKERS: usize = 2;
 
+/// Whether an alternative is taken: where it is cheaper by more than one in this many. Less is below what the model can tell.
+const GAIN: u64 = 200;
+
+fn is_gain(alternative: u64, cost: u64) -> bool {
+    alternative < cost - cost / GAIN
+}
+
 /// Optimises a program. Differentiation must be over: gradient stops are removed.
 ///
 /// # Errors
@@ -86,13 +93,15 @@ pub fn optimise_with(
     }
     let input_cost = planned(&input, options)?;
     let mut cost = planned(&current, options)?;
+    let mut notes = Vec::new();
     current = stage(&mut report, "shared-weight batching", &current, &mut |graph, fired| {
         let batched = if options.batching { batching::batch(graph)? } else { None };
         let Some(batched) = batched else { return Ok(graph.clone()) };
         let mut also = Fired::new();
         let batched = rewriter::to_fixpoint(&batched, &rules, options.rounds, &mut also)?;
         let batched_cost = planned(&batched, options)?;
-        if batched_cost >= cost {
+        if !is_gain(batched_cost, cost) {
+            notes.push(format!("not taken: its plan would cost {} ns, {} without it", batched_cost / 1000, cost / 1000));
             return Ok(graph.clone());
         }
         cost = batched_cost;
@@ -100,6 +109,9 @@ pub fn optimise_with(
         fired.insert(batching::NAME, 1);
         Ok(batched)
     })?;
+    if let Some(stage) = report.stages.last_mut() {
+        stage.notes = notes;
+    }
     let mut notes = Vec::new();
     let searched = stage(&mut report, "equality saturation", &current, &mut |graph, fired| {
         let (found, learnt, facts) = saturation::search(graph, &saturation::rules::all(), options, &options.rates)?;
@@ -120,11 +132,13 @@ pub fn optimise_with(
         let out = rewriter::to_fixpoint(searched, &rules, options.rounds, fired)?;
         // What the search compares are estimates of single nodes; what counts is the plan.
         let after = if out == current { cost } else { planned(&out, options)? };
-        if after <= cost {
+        if is_gain(after, cost) {
             cost = after;
             return Ok(out);
         }
-        notes.push(format!("not taken: its plan would cost {} ns instead of {}", after / 1000, cost / 1000));
+        if out != current {
+            notes.push(format!("not taken: its plan would cost {} ns, {} without the search", after / 1000, cost / 1000));
+        }
         fired.clear();
         Ok(current.clone())
     })?;

@@ -185,7 +185,7 @@ fn random_nets_on_two_and_three_batches_keep_their_meaning() {
         let made = tidy(&graph(|b| {
             let shape = if seed % 2 == 0 { vec![3, 4] } else { vec![2, 3, 4] };
             let nets: Vec<Expr> = (0..2 + seed as usize % 2)
-                .map(|i| random_net(b, &b.input(&format!("x{i}"), Type::f32(shape.clone())), seed))
+                .map(|i| random_net(b, &b.input(format!("x{i}"), Type::f32(shape.clone())), seed))
                 .collect();
             for (i, y) in nets.iter().enumerate() {
                 b.output(format!("y{i}"), &y.tanh());

@@ -50,10 +50,10 @@ fn cancel(r: &mut Rewriter, _: &Op, args: &[NodeId]) -> Result<Option<NodeId>> {
         if a == b && r.ty(a).dtype == DType::F32 {
             return r.full_like(0.0, a).map(Some);
         }
-        if let Some((x, y)) = r.operands_of(a, Add) {
-            if x == b || y == b {
-                return Ok(Some(if x == b { y } else { x }));
-            }
+        if let Some((x, y)) = r.operands_of(a, Add)
+            && (x == b || y == b)
+        {
+            return Ok(Some(if x == b { y } else { x }));
         }
     }
     Ok(None)
