@@ -126,8 +126,8 @@ impl Rates {
         let (flops, bytes, time) = match op {
             Op::Input(_) | Op::State(_) | Op::Const(_) => return Cost::default(),
             // Views: absorbed as strides by whoever reads them.
-            Op::Reshape(_) | Op::Broadcast { .. } | Op::StopGrad | Op::Hold => (0, 0, self.node),
-            Op::Transpose(_) | Op::Reverse(_) | Op::Slice { .. } | Op::Unfold { .. } => (0, 0, self.node),
+            Op::Reshape(_) | Op::Broadcast { .. } | Op::StopGrad | Op::Hold => (0, 0, 0),
+            Op::Transpose(_) | Op::Reverse(_) | Op::Slice { .. } | Op::Unfold { .. } => (0, 0, 0),
             Op::Iota { .. } => (0, written, written * self.fused_byte + self.node),
             Op::Rng { .. } => (40 * out, written, out * 20 * self.simple + self.node),
             Op::Pad { .. } | Op::Concat { .. } | Op::Gather { .. } => {

@@ -3,10 +3,12 @@
 use crate::harness::{Promise, Random, agree_within, graph};
 use expect_test::expect;
 use saddlepoint_compiler::autodiff::gradients;
+use saddlepoint_compiler::ir::interpret::interpret;
 use saddlepoint_compiler::ir::{Builder, ConvDims, DType, DotDims, Expr, Graph, OpKind, Type};
 use saddlepoint_compiler::rewrite::batching::batch;
 use saddlepoint_compiler::rewrite::rewriter::{Fired, to_fixpoint};
-use saddlepoint_compiler::rewrite::rules;
+use saddlepoint_compiler::rewrite::{rules, stabilise};
+use saddlepoint_compiler::testing::{self, compare, random_program};
 
 fn dense(b: &Builder, name: &str, x: &Expr, out: usize) -> Expr {
     let shape = x.shape();
@@ -230,4 +232,18 @@ fn two_batches_as_text() {
         output "difference" = %14
     "#]]
     .assert_eq(&batch(&tidy(&made)).unwrap().expect("a shared weight").to_string());
+}
+
+#[test]
+fn random_programs_keep_their_meaning_when_batched() {
+    let mut batched = 0;
+    for seed in 0..2000 {
+        let program = random_program(seed, &testing::Options::default());
+        let tidied = tidy(&stabilise(&program.graph).unwrap());
+        let Some(after) = batch(&tidied).unwrap() else { continue };
+        batched += 1;
+        let machine = interpret::<f32>(&after, &program.inputs, &program.states).unwrap();
+        compare(&program, &machine).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{tidied}\n{after}"));
+    }
+    assert!(batched > 20, "only {batched} random programs have two products with one weight");
 }

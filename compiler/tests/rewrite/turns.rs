@@ -232,29 +232,32 @@ fn a_small_turn_as_text() {
     expect![[r#"
         input "x": f32[4,3]
         state "w": f32[1,3]
-        %0: f32[] = const 0.25
-        %1: f32[4,3] = input "x"
-        %2: f32[1,3] = state "w"
-        %3: f32[4,1] = dot(%1, %2) batch=[]:[] contract=[1]:[1]
-        %4: f32[4,1] = neg(%3)
+        %0: f32[4,3] = input "x"
+        %1: f32[1,3] = state "w"
+        %2: f32[4,1] = dot(%0, %1) batch=[]:[] contract=[1]:[1]
+        %3: f32[] = const 0.25
+        %4: f32[4,1] = neg(%2)
         %5: f32[4,1] = softplus(%4)
         %6: f32[] = reduce_sum(%5) axes=[0,1]
-        %7: f32[] = mul(%0, %6)
-        %8: f32[] = const 0.5
-        %9: f32[4,1] = broadcast(%8) shape=[4,1] dims=[]
-        %10: f32[] = const -0.5
-        %11: f32[4,1] = broadcast(%10) shape=[4,1] dims=[]
-        %12: f32[4,1] = mul(%3, %11)
-        %13: f32[4,1] = tanh(%12)
-        %14: f32[4,1] = mul(%9, %13)
-        %15: f32[4,1] = add(%9, %14)
-        %16: f32[1,3] = dot(%15, %1) batch=[]:[] contract=[0]:[0]
-        %17: f32[] = const 0.025
-        %18: f32[1,3] = broadcast(%17) shape=[1,3] dims=[]
-        %19: f32[1,3] = mul(%16, %18)
-        %20: f32[1,3] = add(%2, %19)
-        output "loss" = %7
-        write "w" = %20
+        %7: f32[] = const -0.25
+        %8: f32[] = mul(%3, %6)
+        %9: f32[] = const 0.5
+        %10: f32[4,1] = broadcast(%9) shape=[4,1] dims=[]
+        %11: f32[] = const -0.5
+        %12: f32[4,1] = broadcast(%11) shape=[4,1] dims=[]
+        %13: f32[4,1] = mul(%2, %12)
+        %14: f32[4,1] = tanh(%13)
+        %15: f32[4,1] = mul(%10, %14)
+        %16: f32[4,1] = add(%10, %15)
+        %17: f32[4,1] = broadcast(%7) shape=[4,1] dims=[]
+        %18: f32[4,1] = mul(%16, %17)
+        %19: f32[1,3] = dot(%18, %0) batch=[]:[] contract=[0]:[0]
+        %20: f32[] = const -0.1
+        %21: f32[1,3] = broadcast(%20) shape=[1,3] dims=[]
+        %22: f32[1,3] = mul(%19, %21)
+        %23: f32[1,3] = add(%1, %22)
+        output "loss" = %8
+        write "w" = %23
     "#]]
     .assert_eq(&after.to_string());
 }

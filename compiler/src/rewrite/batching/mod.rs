@@ -16,6 +16,7 @@ use crate::Result;
 use crate::ir::{Graph, NodeId, Op};
 use lanes::Lanes;
 use packs::{Operand, Packs, Sum};
+use std::collections::BTreeSet;
 
 /// The name under which reports and proofs have it.
 pub const NAME: &str = "shared-weight-batching";
@@ -34,7 +35,10 @@ pub fn batch(graph: &Graph) -> Result<Option<Graph>> {
         values: vec![None; packs.all.len()],
     };
     for id in graph.ids() {
-        writer.write(Item::Node(id))?;
+        if !writer.write(Item::Node(id))? {
+            debug_assert!(false, "packs that wait for each other: {:?}", packs.all);
+            return Ok(None);
+        }
     }
     let mut out = writer.out.graph;
     out.outputs = graph.outputs.clone();
@@ -45,7 +49,7 @@ pub fn batch(graph: &Graph) -> Result<Option<Graph>> {
 }
 
 /// What is written once all it needs is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Item {
     Node(NodeId),
     Pack(usize),
@@ -60,25 +64,28 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes an item after everything it needs.
-    fn write(&mut self, item: Item) -> Result<()> {
-        let mut todo = vec![item];
+    /// Writes an item after everything it needs. False if it needs itself, which packs that close no cycle rule out.
+    fn write(&mut self, item: Item) -> Result<bool> {
+        let (mut todo, mut begun) = (vec![item], BTreeSet::new());
         while let Some(item) = todo.last().copied() {
             if self.is_written(item) {
                 todo.pop();
                 continue;
             }
-            let before = todo.len();
-            todo.extend(self.needs(item).into_iter().filter(|need| !self.is_written(*need)));
-            if todo.len() == before {
+            let needs: Vec<Item> = self.needs(item).into_iter().filter(|need| !self.is_written(*need)).collect();
+            if needs.is_empty() {
                 todo.pop();
                 match item {
                     Item::Node(id) => self.nodes[id.index()] = Some(self.node(id)?),
                     Item::Pack(pack) => self.values[pack] = Some(self.pack(pack)?),
                 }
+            } else if begun.insert(item) {
+                todo.extend(needs);
+            } else {
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn is_written(&self, item: Item) -> bool {

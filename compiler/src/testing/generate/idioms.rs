@@ -2,12 +2,12 @@
 
 use super::Generator;
 use crate::autodiff::gradients_where_reached;
-use crate::ir::{Builder, DType, DotDims, Graph, Node, NodeId, Op};
+use crate::ir::{Builder, DType, DotDims, Graph, Node, NodeId, Op, Type};
 use std::f64::consts::TAU;
 
 impl Generator {
     pub(super) fn idiom(&mut self) -> Option<NodeId> {
-        match self.rng.below(11) {
+        match self.rng.below(12) {
             0 => self.dense(),
             1 => self.normalised(),
             2 => self.softmax(),
@@ -18,6 +18,7 @@ impl Generator {
             7 => self.moment_update(),
             8 => self.recurrent(),
             9 => self.joined_twice(),
+            10 => self.two_batches(),
             _ => self.biased_channels(),
         }
     }
@@ -75,6 +76,43 @@ impl Generator {
         let views = views.collect::<Option<Vec<NodeId>>>()?;
         self.add(Op::Concat { axis }, &views)?;
         Some(joined)
+    }
+
+    /// One net on several batches, as a discriminator on real and generated samples; and what a weight's gradient is made of.
+    fn two_batches(&mut self) -> Option<NodeId> {
+        let x = self.pick_where(DType::F32, |t| t.rank() == 2)?;
+        let shape = self.shape_of(x);
+        let units = self.extent();
+        let weights = [Type::f32([shape[1], units]), Type::f32([units, units])];
+        let weights = [self.state(&weights[0])?, self.state(&weights[1])?];
+        let dims = DotDims { lhs_contract: vec![1], rhs_contract: vec![0], ..DotDims::default() };
+        let act = self.rng.choose(&[Op::Tanh, Op::Neg])?.clone();
+        let mixed = self.rng.chance(40);
+        let mut ends = Vec::new();
+        for _ in 0..2 + self.rng.below(2) {
+            let mut h = if ends.is_empty() { x } else { self.of(DType::F32, &shape)? };
+            for w in weights {
+                let product = self.add(Op::Dot(dims.clone()), &[h, w])?;
+                h = self.at_most(product, 10.0)?;
+                h = self.add(act.clone(), &[h])?;
+                if mixed {
+                    let total = self.add(Op::ReduceSum(vec![0]), &[h])?;
+                    let total = self.add(Op::Tanh, &[total])?;
+                    let wide = Op::Broadcast { shape: self.shape_of(h), dims: vec![1] };
+                    let total = self.add(wide, &[total])?;
+                    h = self.add(Op::Add, &[h, total])?;
+                }
+            }
+            ends.push(h);
+        }
+        // Sums over samples of products of two values of one batch.
+        let dims = DotDims { lhs_contract: vec![0], rhs_contract: vec![0], ..DotDims::default() };
+        let mut sum = self.add(Op::Dot(dims.clone()), &[ends[0], ends[0]])?;
+        for end in &ends[1..] {
+            let term = self.add(Op::Dot(dims.clone()), &[*end, *end])?;
+            sum = self.add(Op::Add, &[sum, term])?;
+        }
+        Some(sum)
     }
 
     /// A bias for every place of axis 1, as after a convolution.
