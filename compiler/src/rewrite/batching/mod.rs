@@ -5,7 +5,7 @@
 //! statistics, does so within each lane; so unlike a batch put together by hand this changes no result. Weight gradients, sums
 //! over the lanes, become one product each. Whether the program got cheaper is for the caller to see.
 //!
-//! The way there: [`packs`] finds what goes together, [`lanes`] has each op's form with an axis more, and here the program is
+//! The way there: `packs.rs` finds what goes together, `lanes.rs` has each op's form with an axis more, and here the program is
 //! written anew.
 
 mod lanes;
