@@ -139,6 +139,23 @@ fn maps_in_a_circle_are_batched_only_as_far_as_they_can_be() {
 }
 
 #[test]
+fn paths_that_meet_again_and_again_are_not_followed_one_by_one() {
+    // Fifty times two paths from each value to the next: 2^50 from the product back to the data.
+    let made = tidy(&graph(|b| {
+        for name in ["x", "y"] {
+            let mut h = b.input(name, Type::f32([3, 4]));
+            for _ in 0..50 {
+                h = h.tanh().mul(&h.sin());
+            }
+            b.output(format!("out {name}"), &dense(b, "one", &h, 4));
+        }
+    }));
+    let after = batch(&made).unwrap().expect("a shared weight");
+    agree(&made, &after);
+    assert_eq!(count(&after, OpKind::Dot), 1);
+}
+
+#[test]
 fn nothing_is_batched_without_a_shared_weight() {
     let made = tidy(&graph(|b| {
         let x = b.input("x", Type::f32([3, 4]));

@@ -17,13 +17,11 @@ pub enum Lanes {
 pub fn apply(r: &mut Rewriter, op: &Op, lanes: usize, operands: &[Lanes], summed: bool) -> Result<NodeId> {
     match (op, operands, summed) {
         (Op::Dot(dims), [Lanes::Packed(a), Lanes::Packed(b)], true) => {
-            let up = |axes: &[usize]| axes.iter().map(|a| a + 1).collect::<Vec<_>>();
-            let first = |axes: &[usize]| [vec![0], up(axes)].concat();
             let dims = DotDims {
                 lhs_batch: up(&dims.lhs_batch),
                 rhs_batch: up(&dims.rhs_batch),
-                lhs_contract: first(&dims.lhs_contract),
-                rhs_contract: first(&dims.rhs_contract),
+                lhs_contract: with_first(&dims.lhs_contract),
+                rhs_contract: with_first(&dims.rhs_contract),
             };
             r.add(Op::Dot(dims), &[*a, *b])
         }
@@ -100,6 +98,16 @@ pub fn one(r: &mut Rewriter, packed: NodeId, lane: usize) -> Result<NodeId> {
     r.add(Op::Reshape(shape), &[slice])
 }
 
+/// Axes behind a new first one.
+fn up(axes: &[usize]) -> Vec<usize> {
+    axes.iter().map(|axis| axis + 1).collect()
+}
+
+/// The new first axis, and these behind it.
+fn with_first(axes: &[usize]) -> Vec<usize> {
+    [vec![0], up(axes)].concat()
+}
+
 fn node(operand: Lanes) -> NodeId {
     match operand {
         Lanes::Shared(id) | Lanes::Packed(id) => id,
@@ -120,13 +128,12 @@ fn with_axis(r: &mut Rewriter, operand: Lanes, lanes: usize) -> Result<NodeId> {
 
 /// The op over operands that all have the axis.
 fn moved(op: &Op, lanes: usize) -> Op {
-    let up = |axes: &[usize]| axes.iter().map(|a| a + 1).collect::<Vec<_>>();
     let first = |n: usize, rest: &[usize]| [vec![n], rest.to_vec()].concat();
     match op {
         Op::Reshape(shape) => Op::Reshape(first(lanes, shape)),
-        Op::Transpose(perm) => Op::Transpose(first(0, &up(perm))),
+        Op::Transpose(perm) => Op::Transpose(with_first(perm)),
         Op::Reverse(axes) => Op::Reverse(up(axes)),
-        Op::Broadcast { shape, dims } => Op::Broadcast { shape: first(lanes, shape), dims: first(0, &up(dims)) },
+        Op::Broadcast { shape, dims } => Op::Broadcast { shape: first(lanes, shape), dims: with_first(dims) },
         Op::Slice { start, stop, step } => {
             Op::Slice { start: first(0, start), stop: first(lanes, stop), step: first(1, step) }
         }
@@ -146,13 +153,11 @@ fn moved(op: &Op, lanes: usize) -> Op {
 
 /// The product of lanes: where one side is shared, the axis is one more free axis of the other side.
 fn dot(r: &mut Rewriter, dims: &DotDims, a: Lanes, b: Lanes) -> Result<NodeId> {
-    let up = |axes: &[usize]| axes.iter().map(|a| a + 1).collect::<Vec<_>>();
-    let first = |axes: &[usize]| [vec![0], up(axes)].concat();
     let mut made = dims.clone();
     match (a, b) {
         (Lanes::Packed(_), Lanes::Packed(_)) => {
-            made.lhs_batch = first(&dims.lhs_batch);
-            made.rhs_batch = first(&dims.rhs_batch);
+            made.lhs_batch = with_first(&dims.lhs_batch);
+            made.rhs_batch = with_first(&dims.rhs_batch);
             made.lhs_contract = up(&dims.lhs_contract);
             made.rhs_contract = up(&dims.rhs_contract);
         }

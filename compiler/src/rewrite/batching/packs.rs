@@ -63,6 +63,7 @@ impl Packs {
             weight: depends_on_states_alone(graph),
             packs: Packs { place: vec![None; graph.nodes.len()], ..Packs::default() },
             joined: BTreeSet::new(),
+            refused: BTreeSet::new(),
             mark: vec![0; graph.nodes.len()],
             walk: 0,
         };
@@ -97,6 +98,8 @@ struct Search<'a> {
     packs: Packs,
     /// What packs have joined.
     joined: BTreeSet<Vec<NodeId>>,
+    /// What could not be packed on the way to the pack that is being made: the same nodes are reached along many paths.
+    refused: BTreeSet<Vec<NodeId>>,
     /// Marks of the walks that look for cycles.
     mark: Vec<u32>,
     walk: u32,
@@ -171,7 +174,9 @@ impl Search<'_> {
             let mut taken = group.len();
             while taken > 1 && self.pack(&group[..taken], true, DEPTH).is_none() {
                 taken -= 1;
+                self.refused.clear();
             }
+            self.refused.clear();
             group.drain(..taken.max(1));
         }
     }
@@ -227,6 +232,10 @@ impl Search<'_> {
         if !seed && operands.iter().any(|operand| self.is_joined_on_the_fly(operand, node.ty.elements())) {
             return None;
         }
+        Some(self.keep(lanes, operands, false))
+    }
+
+    fn keep(&mut self, lanes: &[NodeId], operands: Vec<Operand>, summed: bool) -> usize {
         let pack = self.packs.all.len();
         for (lane, id) in lanes.iter().enumerate() {
             self.packs.place[id.index()] = Some((pack, lane));
@@ -236,8 +245,8 @@ impl Search<'_> {
                 self.joined.insert(nodes.clone());
             }
         }
-        self.packs.all.push(Pack { lanes: lanes.to_vec(), operands, summed: false });
-        Some(pack)
+        self.packs.all.push(Pack { lanes: lanes.to_vec(), operands, summed });
+        pack
     }
 
     /// The operands of lanes, place by place.
@@ -270,10 +279,13 @@ impl Search<'_> {
         {
             return Operand::Lanes { pack, first };
         }
-        match self.pack(&nodes, false, depth - 1) {
-            Some(pack) => Operand::Lanes { pack, first: 0 },
-            None => Operand::Joined(nodes),
+        if !self.refused.contains(&nodes) {
+            if let Some(pack) = self.pack(&nodes, false, depth - 1) {
+                return Operand::Lanes { pack, first: 0 };
+            }
+            self.refused.insert(nodes.clone());
         }
+        Operand::Joined(nodes)
     }
 
     /// Whether what the lanes have there is packed, or joined for another pack already.
@@ -308,28 +320,22 @@ impl Search<'_> {
     /// Whether a lane depends on another one, by way of packs too.
     fn closes_cycle(&mut self, lanes: &[NodeId]) -> bool {
         self.walk += 1;
-        let first = lanes.iter().map(|id| id.index()).min().unwrap_or(0);
         let mut todo: Vec<NodeId> = lanes.iter().flat_map(|id| &self.graph.node(*id).args).copied().collect();
         while let Some(id) = todo.pop() {
             if lanes.contains(&id) {
                 return true;
             }
-            if self.mark[id.index()] == self.walk {
+            if std::mem::replace(&mut self.mark[id.index()], self.walk) == self.walk {
                 continue;
             }
-            self.mark[id.index()] = self.walk;
             match self.packs.place[id.index()] {
+                // Whoever waits for a lane waits for all of them.
                 Some((pack, _)) => {
                     for lane in &self.packs.all[pack].lanes {
                         self.mark[lane.index()] = self.walk;
                         todo.extend(&self.graph.node(*lane).args);
-                        if lanes.contains(lane) {
-                            return true;
-                        }
                     }
                 }
-                // Without packs, what lies before the first lane comes from nothing behind it.
-                None if id.index() < first && self.packs.all.is_empty() => {}
                 None => todo.extend(&self.graph.node(id).args),
             }
         }
@@ -411,12 +417,7 @@ impl Search<'_> {
         if !side_by_side || groups || self.closes_cycle(lanes) {
             return None;
         }
-        let pack = self.packs.all.len();
-        for (lane, id) in lanes.iter().enumerate() {
-            self.packs.place[id.index()] = Some((pack, lane));
-        }
-        self.packs.all.push(Pack { lanes: lanes.to_vec(), operands, summed: true });
-        Some(pack)
+        Some(self.keep(lanes, operands, true))
     }
 }
 
