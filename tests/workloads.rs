@@ -74,6 +74,13 @@ fn the_optimiser_never_makes_a_program_cost_more() {
         assert!(full <= off && full <= rules, "{}: {off} ps, then {rules}, then {full}", program.name());
         assert!(least <= most, "{}: {most} operations became {least}", program.name());
     }
+    // Both batches go through W1's critic as one: 14 products of its turn become 8.
+    let products = |level| {
+        let mut trial =
+            Ablated::Workload(Workload::W1).build(Config::new().workers(2).optimisation(level)).expect("it builds");
+        trial.engine().turns()[0].plan.contractions
+    };
+    assert_eq!((products(Level::Directed), products(Level::Full)), (14, 8));
     // What it is for: recurrent nets, where graph rules leave every step's gradients padded to the whole sequence.
     let gru = Ablated::Workload(Workload::Sequence);
     let [(_, rules), (_, full)] = [Level::GraphRules, Level::Full].map(|level| at(level, gru));

@@ -34,6 +34,7 @@ pub use kernel::{Access, Axis, Inst, Kernel, ReduceKind, Reduction, Store, Store
 pub use units::Spot;
 
 use crate::ir::{DType, Graph, NodeId, OpKind, Target, row_major_strides};
+use crate::rewrite::cost::Rates;
 use crate::{Error, Result};
 use analysis::Kind;
 use draft::{Place, Scene};
@@ -236,12 +237,14 @@ pub struct Options {
     pub workers: usize,
     /// Rough operations from which a kernel is shared out among workers; below, one of them runs it.
     pub share_from: usize,
+    /// What the plan's time is estimated by. It decides nothing here.
+    pub rates: Rates,
 }
 
 impl Options {
     /// For this many workers. Kernels that take less than a few barriers are not shared out.
     pub fn new(workers: usize) -> Options {
-        Options { workers: workers.max(1), share_from: 8192 }
+        Options { workers: workers.max(1), share_from: 8192, rates: Rates::CPU }
     }
 }
 
@@ -259,7 +262,7 @@ pub fn plan(graph: &Graph, options: &Options) -> Result<Plan> {
                 let mut plan = plan?;
                 plan.summary.contraction_flops += flops;
                 plan.summary.written_out_flops = flops;
-                (plan.summary.time, plan.summary.bytes) = plan_cost(&plan, &crate::rewrite::cost::Rates::CPU);
+                (plan.summary.time, plan.summary.bytes) = plan_cost(&plan, &options.rates);
                 for step in &mut plan.steps {
                     step.nodes.iter_mut().for_each(|node| *node = origin[joined[node.index()].index()]);
                     step.nodes.dedup();

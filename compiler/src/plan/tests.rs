@@ -5,7 +5,7 @@ use crate::ir::{Builder, ConvDims, DotDims, Expr, Type};
 use expect_test::{Expect, expect};
 
 fn planned(builder: &Builder, workers: usize) -> Plan {
-    plan(&builder.clone().finish().unwrap(), &Options { workers, share_from: 0 }).unwrap()
+    plan(&builder.clone().finish().unwrap(), &Options { share_from: 0, ..Options::new(workers) }).unwrap()
 }
 
 fn check(builder: &Builder, workers: usize, expected: Expect) {
@@ -348,4 +348,71 @@ fn the_arena_is_not_smaller_than_its_bound_and_reuses_memory() {
     let plan = planned(&b, 1);
     assert!(plan.arena >= plan.arena_bound);
     assert!(plan.arena <= 3 * 32 * 32, "two values at a time: {} elements\n{plan}", plan.arena);
+}
+
+/// The convolution of a plan that has one.
+fn convolution(plan: &Plan) -> &super::ConvSpec {
+    let specs = plan.steps.iter().filter_map(|step| match &step.work {
+        StepWork::Conv(spec, _) => Some(spec),
+        _ => None,
+    });
+    specs.last().expect("a convolution")
+}
+
+#[test]
+fn weight_gradients_have_the_wider_operand_as_features() {
+    // Sixteen channels by one feature: 16 samples of 8 channels and a kernel of picture size, by PyTorch's order of axes.
+    let b = Builder::new();
+    let channels = b.input("channels", Type::f32([8, 16, 6, 6])).transpose(&[1, 0, 2, 3]);
+    let feature = b.input("feature", Type::f32([8, 1, 6, 6])).transpose(&[1, 0, 2, 3]);
+    b.output("gradient", &channels.conv(&feature, windows(1, 1)));
+    let plan = planned(&b, 1);
+    let spec = convolution(&plan);
+    assert_eq!((spec.samples.extent, spec.features.extent), (1, 16), "{plan}");
+    assert!(spec.spatial.iter().all(|s| (s.input, s.kernel, s.output) == (6, 6, 3) && s.out < 0), "{plan}");
+}
+
+#[test]
+fn convolutions_read_batches_that_lie_side_by_side_where_they_are() {
+    // What comes in and out has lanes; the convolution has more samples. Nothing is copied between.
+    let b = Builder::new();
+    let w = b.state("w", Type::f32([5, 3, 3, 3]));
+    let lanes = b.input("x", Type::f32([2, 4, 3, 6, 6])).relu();
+    let y = lanes.reshape(&[8, 3, 6, 6]).conv(&w, windows(1, 1)).reshape(&[2, 4, 5, 6, 6]);
+    b.output("sum", &y.relu().sum(&[0, 1, 3, 4]));
+    let plan = planned(&b, 1);
+    assert_eq!((plan.summary.contractions, plan.summary.kernels), (1, 2), "{plan}");
+    assert_eq!(convolution(&plan).channels.a, 1, "channels lie last: {plan}");
+}
+
+#[test]
+fn the_time_of_a_product_is_its_operations_and_its_packing() {
+    let b = Builder::new();
+    b.output("y", &dense(&b.input("x", Type::f32([64, 96])), &b.state("w", Type::f32([32, 96]))));
+    let (plan, rates) = (planned(&b, 1), crate::rewrite::cost::Rates::CPU);
+    let (flops, packed) = (2 * 64 * 96 * 32, 64 * 96 + 32 * 96);
+    assert_eq!(plan.summary.time, flops * rates.product_64 / 64 + packed * rates.pack + rates.launch);
+    assert_eq!(plan.summary.bytes, 4 * (64 * 96 + 32 * 96 + 64 * 32));
+    // A slower machine's table, and nothing but the estimate changes.
+    let slow = super::plan(
+        &b.finish().unwrap(),
+        &Options { share_from: 0, rates: crate::rewrite::cost::Rates::CPU_NARROW, ..Options::new(1) },
+    );
+    let slow = slow.unwrap();
+    assert!(slow.summary.time > 2 * plan.summary.time && slow.steps == plan.steps);
+}
+
+#[test]
+fn what_was_touched_a_short_while_ago_is_near() {
+    // The same additions in two kernels that share one operand, or none.
+    let time = |shared: bool| {
+        let b = Builder::new();
+        let [x, y] = ["x", "y"].map(|name| b.input(name, Type::f32([1000])));
+        b.output("a", &x.sum(&[0]));
+        b.output("b", &if shared { &x } else { &y }.max_over(&[0]));
+        let plan = planned(&b, 1);
+        (plan.summary.kernels, plan.summary.time)
+    };
+    let ((kernels, near), (same, far)) = (time(true), time(false));
+    assert!(near < far, "{near} ps in {kernels} kernels, {far} in {same}");
 }

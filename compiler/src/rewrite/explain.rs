@@ -1,10 +1,10 @@
 //! What the optimiser did to one program, planned after every stage, with what each rule saved: the base of `explain()`.
 
 use super::rewriter::{Fired, Rule, to_fixpoint};
-use super::{Options, optimise_with, rules, stabilise};
+use super::{Options, compared, optimise_with, rules, stabilise};
 use crate::Result;
 use crate::ir::Graph;
-use crate::plan::{self, PlanSummary};
+use crate::plan::PlanSummary;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -47,7 +47,7 @@ pub fn explain(graph: &Graph, options: &Options) -> Result<Explanation> {
         // A stage that changed nothing has the plan of the one before.
         let plan = match stages.last() {
             Some(before) if graphs[i - 1].1 == *graph => before.plan,
-            _ => plan::plan(graph, &plan::Options::new(super::PLANNED_WORKERS))?.summary,
+            _ => compared(graph, options)?,
         };
         let cost = options.rates.graph(graph);
         let (fired, notes) = match i.checked_sub(1).and_then(|stage| report.stages.get(stage)) {

@@ -1,11 +1,15 @@
 //! Meaning-preserving rewriting of whole programs.
 //!
 //! In: a verified graph. Out: a graph with the same slots and outputs in the same order, that computes the same values up to
-//! rounding and costs no more by the cost model; and a [`Report`] of what was done. Three parts:
+//! rounding and costs no more by the cost model; and a [`Report`] of what was done. The parts:
 //!
 //! - [`stabilise`](mod@stabilise): mandatory, and before differentiation ([`stabilise_expr`]);
 //! - [`rules`]: graph rules that always pay, to a fixpoint;
-//! - [`saturation`]: equality saturation over the whole program, from which the cheapest program found is taken.
+//! - [`batching`]: what one net does to several batches is done to all of them at once;
+//! - [`saturation`]: equality saturation over the whole program, from which the cheapest program found is taken;
+//! - [`explain`](mod@explain): the same once more, with the plan after every stage and what each rule saved.
+//!
+//! Nodes are costed one by one where programs are searched ([`cost`]); between whole programs the plans decide.
 //!
 //! **Invariant:** nothing here depends on time, on hash order or on the process: the same graph and [`Options`] give the same
 //! graph and the same report.
@@ -27,6 +31,7 @@ pub use stabilise::{stabilise, stabilise_expr};
 
 use crate::Result;
 use crate::ir::Graph;
+use crate::plan::{self, PlanSummary};
 use cost::Rates;
 use rewriter::{Fired, Rule};
 
@@ -59,7 +64,7 @@ pub fn optimise_with(
 ) -> Result<(Graph, Report)> {
     let mut report = Report::default();
     let mut stage = |report: &mut Report, name, graph: &Graph, run: &mut dyn FnMut(&Graph, &mut Fired) -> Result<Graph>| {
-        let out = stage(report, name, graph, run)?;
+        let out = stage(report, &options.rates, name, graph, run)?;
         observe(name, &out);
         Ok::<_, crate::Error>(out)
     };
@@ -156,20 +161,26 @@ pub fn optimise_with(
 
 /// Cost of the program's plan. What is chosen does not depend on the number of workers that a program is built for.
 fn planned(graph: &Graph, options: &Options) -> Result<u64> {
-    let plan = crate::plan::plan(graph, &crate::plan::Options::new(PLANNED_WORKERS))?;
-    Ok(crate::plan::plan_cost(&plan, &options.rates).0)
+    Ok(compared(graph, options)?.time)
+}
+
+/// The plan that programs are compared by, in numbers.
+fn compared(graph: &Graph, options: &Options) -> Result<PlanSummary> {
+    let plan_options = plan::Options { rates: options.rates, ..plan::Options::new(PLANNED_WORKERS) };
+    Ok(plan::plan(graph, &plan_options)?.summary)
 }
 
 /// Runs one stage and records it.
 fn stage(
     report: &mut Report,
+    rates: &Rates,
     name: &'static str,
     graph: &Graph,
     run: &mut dyn FnMut(&Graph, &mut Fired) -> Result<Graph>,
 ) -> Result<Graph> {
     let mut fired = Fired::new();
     let out = run(graph, &mut fired)?;
-    let (before, after) = (Rates::CPU.graph(graph), Rates::CPU.graph(&out));
+    let (before, after) = (rates.graph(graph), rates.graph(&out));
     report.stages.push(StageReport { name, before, after, fired, notes: Vec::new() });
     Ok(out)
 }

@@ -13,7 +13,7 @@ fn lowers_for(triple: &str) {
     let options = testing::Options { nodes: 60, ..testing::Options::default() };
     for seed in 0..40 {
         let program = testing::random_program(seed, &options);
-        let plan = plan(&program.graph, &Options { workers: 2, share_from: 0 }).unwrap();
+        let plan = plan(&program.graph, &Options { share_from: 0, ..Options::new(2) }).unwrap();
         let isa = isa::lookup_by_name(triple).unwrap().finish(flags().unwrap()).unwrap();
         let mut module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
         let ids = define(&mut module, &plan.kernels, 3).unwrap_or_else(|e| panic!("seed {seed} for {triple}: {e}"));
@@ -37,7 +37,7 @@ fn kernels_lower_for_x86_without_extensions() {
 #[test]
 fn threads_do_not_change_the_code() {
     let program = testing::random_program(5, &testing::Options { nodes: 60, ..testing::Options::default() });
-    let kernels = plan(&program.graph, &Options { workers: 2, share_from: 0 }).unwrap().kernels;
+    let kernels = plan(&program.graph, &Options { share_from: 0, ..Options::new(2) }).unwrap().kernels;
     assert!(kernels.len() > 3);
     let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(flags().unwrap()).unwrap();
     let mut signature = Signature::new(isa.default_call_conv());

@@ -14,6 +14,7 @@ use crate::{Error, Result};
 use saddlepoint_compiler::codegen::clif::{KernelFn, Native};
 use saddlepoint_compiler::ir::{DType, Graph, Slot, verify};
 use saddlepoint_compiler::plan::{self, HostOutput, Plan, PlanSummary, Spot, StepWork};
+use saddlepoint_compiler::rewrite::cost::Rates;
 use std::sync::Arc;
 
 /// The processor: worker threads that run compiled programs.
@@ -33,7 +34,8 @@ impl CpuDevice {
             n => n,
         };
         let workers = Workers::new(count).map_err(|e| Error::device(format!("cannot start {count} worker threads: {e}")))?;
-        Ok(CpuDevice { workers: Arc::new(workers), options: plan::Options::new(count) })
+        let options = plan::Options { rates: Rates::of_machine(), ..plan::Options::new(count) };
+        Ok(CpuDevice { workers: Arc::new(workers), options })
     }
 
     /// Shares kernels out among workers from this many rough operations on. The default suits the cost of a barrier; tests
