@@ -1,4 +1,8 @@
 //! Programs on which the optimiser is measured, beside the workloads: what it is switched off for, level by level.
+//!
+//! Every turn of these models is a turn of every step, so that sums over turns say what a step does. `sentences::SeqGan` has four phases, of
+//! which a step runs one, and half of the words; the example of CycleGAN is as short as can be, and has no identity term. So both
+//! stand here once more, as a user would write them.
 
 #![allow(missing_docs)] // the models' own types
 

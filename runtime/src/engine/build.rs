@@ -91,8 +91,7 @@ impl Engine {
         };
         let mut turns = Vec::new();
         for turn in programs.turns {
-            let names: Vec<&str> = turn.players.iter().map(|p| resolved.players[*p].name.as_str()).collect();
-            let program = compile(format!("turn {}", names.join("+")), turn.graph, None)?;
+            let program = compile(turn_name(&resolved, &turn.players), turn.graph, None)?;
             turns.push(Turn { players: turn.players, steps: turn.steps, program, inner: 0 });
         }
         let metrics = programs.metrics.map(|graph| compile("metrics".into(), graph, None)).transpose()?;
@@ -169,6 +168,12 @@ impl Engine {
         moving.chain(&self.metrics).any(|program| program.feeds.contains(&wanted))
             || self.tables.iter().any(|table| table.reads(&wanted))
     }
+}
+
+/// What the program of these players' turn is called.
+pub(super) fn turn_name(resolved: &Resolved, players: &[usize]) -> String {
+    let names: Vec<&str> = players.iter().map(|p| resolved.players[*p].name.as_str()).collect();
+    format!("turn {}", names.join("+"))
 }
 
 /// An error of the model at its place in the user's source.

@@ -1,6 +1,7 @@
 //! What the compiler made of a model, as text and as a page.
 
 use super::Engine;
+use super::build::turn_name;
 use crate::error::Result;
 use saddlepoint_compiler::ir::Graph;
 use saddlepoint_compiler::rewrite::{self, explain::Explanation};
@@ -52,8 +53,7 @@ impl Engine {
         let (resolved, programs) = self.lowered(|_| {})?;
         let mut named: Vec<(String, Graph)> = Vec::new();
         for turn in programs.turns {
-            let players: Vec<&str> = turn.players.iter().map(|p| resolved.players[*p].name.as_str()).collect();
-            named.push((format!("turn {}", players.join("+")), turn.graph));
+            named.push((turn_name(&resolved, &turn.players), turn.graph));
         }
         named.extend(programs.metrics.map(|graph| ("metrics".to_string(), graph)));
         let outputs = programs.outputs.into_iter();
