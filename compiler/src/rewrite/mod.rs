@@ -119,7 +119,7 @@ pub fn optimise_with(
     }
     let mut notes = Vec::new();
     let searched = stage(&mut report, "equality saturation", &current, &mut |graph, fired| {
-        let (found, learnt, facts) = saturation::search(graph, &saturation::rules::all(), options, &options.rates)?;
+        let (found, learnt, facts) = saturation::search(graph, &saturation::rules::all(), options)?;
         *fired = learnt;
         let ended = if facts.saturated { "saturated" } else { "stopped" };
         notes.push(format!(

@@ -2,7 +2,6 @@
 
 use crate::harness::{EXTREMES, Promise, Random, agree, graph};
 use saddlepoint_compiler::ir::{Builder, ConvDims, DotDims, Expr, Graph, OpKind, Type};
-use saddlepoint_compiler::rewrite::cost::Rates;
 use saddlepoint_compiler::rewrite::saturation::proof::prove;
 use saddlepoint_compiler::rewrite::saturation::rules::{SearchRule, Side, all};
 use saddlepoint_compiler::rewrite::saturation::{apply_once, search};
@@ -208,7 +207,7 @@ fn a_wrong_rule_among_the_right_ones_is_caught_and_named_by_the_proof() {
         b.output("wrong", &x.matmul(&w).add(&y.matmul(&w)).tanh());
     });
     let options = Default::default();
-    let (right, ..) = search(&left, &rules, &options, &Rates::CPU).unwrap();
+    let (right, ..) = search(&left, &rules, &options).unwrap();
     let error = agree(&left, &right, EXTREMES, Promise::WhereFinite).unwrap_err();
     assert!(error.contains("wrong[") && !error.contains("right["), "{error}");
     let proof = prove(&left, &right, "wrong", &rules, &options).unwrap().expect("what is not true can be proved");

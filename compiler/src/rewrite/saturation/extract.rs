@@ -3,8 +3,8 @@
 //! Incumbents are the input program and the greedy program; each is improved by changing one e-class's choice at a time while
 //! that lowers the exact cost, which is kept up to date by reference counts. The better one comes out.
 
-use super::Search;
 use super::language::{Head, Programs, Term};
+use super::{Options, Search};
 use crate::Result;
 use crate::ir::{Graph, NodeId, Op};
 use crate::rewrite::cost::{Rates, count, products};
@@ -18,11 +18,10 @@ pub fn extract(
     root: Id,
     written: &[(Id, Term)],
     graph: &Graph,
-    moves: usize,
-    rates: &Rates,
+    options: &Options,
     facts: &mut Search,
 ) -> Result<Graph> {
-    let table = Table::new(egraph, rates);
+    let table = Table::new(egraph, &options.rates);
     let root = table.place(egraph, root);
     let greedy = table.greedy();
     // The input's own choices; classes that saturation added keep the greedy one until something needs them.
@@ -37,7 +36,7 @@ pub fn extract(
     let mut best: Option<(u64, Vec<usize>)> = None;
     for start in [input, greedy] {
         let Some(mut state) = State::new(&table, root, start) else { continue };
-        state.climb(moves / 2, facts);
+        state.climb(options.moves / 2, facts);
         if best.as_ref().is_none_or(|(cost, _)| state.cost < *cost) {
             best = Some((state.cost, state.choice));
         }

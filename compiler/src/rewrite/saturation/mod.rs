@@ -1,7 +1,7 @@
 //! Equality saturation over a whole program, and the cheapest program found.
 //!
 //! In: a program that the graph rules have been over. Out: an equal program whose exact cost is below that of the input, or the
-//! input itself. **Invariant:** never worse than what came in, by [`Rates::graph`]; limits are counts; e-classes are visited in
+//! input itself. **Invariant:** never worse than what came in, by [`Rates::graph`](super::cost::Rates::graph); limits are counts; e-classes are visited in
 //! the order of their ids, which the program alone determines.
 
 mod extract;
@@ -9,7 +9,6 @@ mod language;
 pub mod proof;
 pub mod rules;
 
-use super::cost::Rates;
 use super::options::Options;
 use super::rewriter::Fired;
 use crate::Result;
@@ -37,12 +36,12 @@ pub struct Search {
 }
 
 /// Searches for a cheaper program with these rules.
-pub fn search(graph: &Graph, rules: &[SearchRule], options: &Options, rates: &Rates) -> Result<(Graph, Fired, Search)> {
+pub fn search(graph: &Graph, rules: &[SearchRule], options: &Options) -> Result<(Graph, Fired, Search)> {
     let (mut egraph, root, written) = load(graph);
     let (fired, mut facts) = run(&mut egraph, rules, options);
-    let found = extract::extract(&egraph, root, &written, graph, options.moves, rates, &mut facts)?;
+    let found = extract::extract(&egraph, root, &written, graph, options, &mut facts)?;
     // Exact cost, as the graph that comes out would be costed by anyone else.
-    let better = rates.graph(&found).time < rates.graph(graph).time;
+    let better = options.rates.graph(&found).time < options.rates.graph(graph).time;
     Ok((if better { found } else { graph.clone() }, fired, facts))
 }
 
