@@ -351,12 +351,12 @@ fn the_arena_is_not_smaller_than_its_bound_and_reuses_memory() {
 }
 
 /// The convolution of a plan that has one.
-fn convolution(plan: &Plan) -> &super::ConvSpec {
-    let specs = plan.steps.iter().filter_map(|step| match &step.work {
-        StepWork::Conv(spec, _) => Some(spec),
+fn convolution(plan: &Plan) -> super::ConvSpec {
+    let spec = |step: &super::Step| match &step.work {
+        StepWork::Conv(spec, _) => Some(spec.clone()),
         _ => None,
-    });
-    specs.last().expect("a convolution")
+    };
+    plan.steps.iter().find_map(spec).expect("a convolution")
 }
 
 #[test]
