@@ -12,6 +12,44 @@ pub enum Device {
     /// Native code on this machine's cores.
     #[default]
     Cpu,
+    /// The best GPU, or the one that [`Config::adapter`] names; needs the feature `gpu`.
+    Gpu,
+    /// The best GPU if there is one that is hardware and the feature `gpu` is on, else the CPU.
+    Auto,
+}
+
+impl Device {
+    /// [`Device::Gpu`].
+    pub fn gpu() -> Device {
+        Device::Gpu
+    }
+
+    /// [`Device::Auto`].
+    pub fn auto() -> Device {
+        Device::Auto
+    }
+
+    /// The GPUs of this machine, best first.
+    #[cfg(feature = "gpu")]
+    pub fn adapters() -> Vec<crate::device::gpu::Adapter> {
+        crate::device::gpu::adapters()
+    }
+}
+
+impl std::str::FromStr for Device {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Device> {
+        match text {
+            "cpu" => Ok(Device::Cpu),
+            "gpu" => Ok(Device::Gpu),
+            "auto" => Ok(Device::Auto),
+            other => {
+                let message = format!("there is no device {other:?}; there are cpu, gpu and auto");
+                Err(Error::Setting { setting: "device", message })
+            }
+        }
+    }
 }
 
 /// How a model is built: batch size, seed, device, workers.
@@ -20,6 +58,7 @@ pub struct Config {
     batch: usize,
     seed: u64,
     device: Device,
+    adapter: Option<String>,
     workers: Option<usize>,
     horizon: Option<u64>,
     optimisation: Level,
@@ -33,6 +72,7 @@ impl Default for Config {
             batch: 64,
             seed: 0,
             device: Device::Cpu,
+            adapter: None,
             workers: None,
             horizon: None,
             optimisation: Level::Full,
@@ -63,6 +103,12 @@ impl Config {
     /// Where to run.
     pub fn device(mut self, device: Device) -> Config {
         self.device = device;
+        self
+    }
+
+    /// The GPU to be used, by a part of its name; the best one unless given.
+    pub fn adapter(mut self, name: &str) -> Config {
+        self.adapter = Some(name.to_string());
         self
     }
 
@@ -123,6 +169,11 @@ impl Config {
     /// Threads to work with: those asked for, or one a core.
     pub fn worker_count(&self) -> usize {
         self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get()))
+    }
+
+    /// A part of the name of the GPU to be used.
+    pub fn adapter_name(&self) -> Option<&str> {
+        self.adapter.as_deref()
     }
 
     /// Steps from progress 0 to 1 in loops written by hand.

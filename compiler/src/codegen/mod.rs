@@ -2,3 +2,5 @@
 
 #[cfg(feature = "cpu")]
 pub mod clif;
+#[cfg(feature = "gpu")]
+pub mod wgsl;

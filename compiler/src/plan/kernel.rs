@@ -160,6 +160,8 @@ pub struct Axis {
     pub extent: usize,
     /// Whether reductions accumulate along it.
     pub reduced: bool,
+    /// Whether its iterations must run one after the other, in order.
+    pub sequential: bool,
 }
 
 /// A loop nest. Equal kernels are compiled once: buffers are parameters.

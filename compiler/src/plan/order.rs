@@ -47,36 +47,36 @@ pub fn order(draft: Draft, options: &Options) -> (Kernel, Sharing) {
         rest.insert(place, v);
     }
     let nest = rest;
-    let mut order_sensitive: Vec<bool> = nest.iter().map(is_sequential).collect();
-    kernel.axes = nest.iter().map(|k| Axis { extent: extents[*k], reduced: is_reduced(k) }).collect();
+    let axis = |k: &usize| Axis { extent: extents[*k], reduced: is_reduced(k), sequential: is_sequential(k) };
+    kernel.axes = nest.iter().map(axis).collect();
     kernel.vector = vector.and_then(|v| nest.iter().position(|k| *k == v));
     for affine in kernel.affines_mut() {
         affine.coefs = nest.iter().map(|k| affine.coefs[*k]).collect();
     }
-    merge(&mut kernel, &mut order_sensitive);
+    merge(&mut kernel);
     if !kernel.axes.iter().any(|a| a.reduced) {
         // Every reduced axis has extent 1: what is accumulated is the result.
         for r in std::mem::take(&mut kernel.reductions) {
             kernel.stores.push(super::Store { access: r.access, index: None, value: r.value, mode: StoreMode::Set });
         }
     }
-    let sharing = share(&mut kernel, &order_sensitive, options);
+    let sharing = share(&mut kernel, options);
     (kernel, sharing)
 }
 
 /// Merges neighbouring axes that all accesses walk through as one.
-fn merge(kernel: &mut Kernel, sequential: &mut Vec<bool>) {
+fn merge(kernel: &mut Kernel) {
     let mut k = 0;
     while k + 1 < kernel.axes.len() {
         let inner = kernel.axes[k + 1].extent as i64;
-        let same = kernel.axes[k].reduced == kernel.axes[k + 1].reduced && sequential[k] == sequential[k + 1];
+        let kind = |axis: Axis| (axis.reduced, axis.sequential);
+        let same = kind(kernel.axes[k]) == kind(kernel.axes[k + 1]);
         if !same || kernel.vector == Some(k) || !kernel.affines().iter().all(|a| a.coefs[k] == a.coefs[k + 1] * inner) {
             k += 1;
             continue;
         }
         kernel.axes[k + 1].extent *= kernel.axes[k].extent;
         kernel.axes.remove(k);
-        sequential.remove(k);
         for affine in kernel.affines_mut() {
             affine.coefs.remove(k);
         }
@@ -85,7 +85,7 @@ fn merge(kernel: &mut Kernel, sequential: &mut Vec<bool>) {
     }
 }
 
-fn share(kernel: &mut Kernel, sequential: &[bool], options: &Options) -> Sharing {
+fn share(kernel: &mut Kernel, options: &Options) -> Sharing {
     let workers = options.workers;
     if kernel.axes.is_empty() {
         return Sharing::Single;
@@ -98,7 +98,7 @@ fn share(kernel: &mut Kernel, sequential: &[bool], options: &Options) -> Sharing
     let axes = &kernel.axes;
     let wide = |k: &usize| {
         let unit = if kernel.vector == Some(*k) { 16 } else { 1 };
-        axes[*k].extent >= 2 * workers * unit && !sequential[*k]
+        axes[*k].extent >= 2 * workers * unit && !axes[*k].sequential
     };
     let candidates: Vec<usize> = (0..axes.len()).filter(wide).collect();
     let kept = candidates.iter().copied().filter(|k| !axes[*k].reduced);

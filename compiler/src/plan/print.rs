@@ -89,7 +89,8 @@ impl fmt::Display for Kernel {
             let axis = self.axes[k];
             let vector = if self.vector == Some(k) { "v" } else { "" };
             let parallel = if self.parallel == Some(k) { "p" } else { "" };
-            format!("{}{}{vector}{parallel}", axis.extent, if axis.reduced { "r" } else { "" })
+            let (reduced, sequential) = (if axis.reduced { "r" } else { "" }, if axis.sequential { "s" } else { "" });
+            format!("{}{reduced}{sequential}{vector}{parallel}", axis.extent)
         };
         let axes: Vec<String> = (0..self.axes.len()).map(mark).collect();
         writeln!(f, "[{}]", axes.join(", "))?;

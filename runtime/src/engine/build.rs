@@ -8,7 +8,7 @@ use super::link::{NetDef, all_functions, fill, link_externs};
 use super::{Engine, Program, Turn};
 use crate::array::Kind;
 use crate::config::Config;
-use crate::device::cpu::{CpuDevice, StateStore};
+use crate::device::any::AnyDevice;
 use crate::error::{Error, Result};
 use crate::source::loader::{FieldSpec, GroupSpec};
 use saddlepoint_compiler::ir::Graph;
@@ -60,8 +60,8 @@ impl Engine {
             other => saddlepoint_compiler::Error::ir(other.to_string()),
         };
         let programs = lower::lower(&resolved, &functions, config.batch_size(), &place)?;
-        let device = CpuDevice::new(config.worker_count())?;
-        let mut store = StateStore::new();
+        let device = AnyDevice::new(&config)?;
+        let mut store = device.states();
         for (name, spec) in &programs.states {
             store.declare(name, &spec.ty)?;
         }
@@ -86,7 +86,7 @@ impl Engine {
             optimise_seconds += began.elapsed().as_secs_f64();
             written?;
             let executable = device.compile(&graph)?;
-            emit.as_ref().map_or(Ok(()), |emit| emit.plan(&label, executable.plan()))?;
+            emit.as_ref().map_or(Ok(()), |emit| emit.plan(&label, &executable))?;
             Ok(Program { name, executable, feeds, report })
         };
         let mut turns = Vec::new();
@@ -122,6 +122,7 @@ impl Engine {
             fingerprint: fingerprint(&programs.states),
             overrides: vec![None; resolved.hypers.len()],
             losses: vec![None; resolved.players.len()],
+            unread: vec![None; resolved.players.len()],
             phase: if resolved.phases.is_empty() { None } else { Some(0) },
             horizon: config.horizon_steps().map(|steps| (0, steps)),
             resolved,

@@ -107,6 +107,7 @@ impl Engine {
         (self.calls, self.step) = (calls, checkpoint.step);
         // They were of another state.
         self.losses.fill(None);
+        self.unread.fill(None);
         (self.horizon, self.phase, self.overrides) = (horizon, phase, overrides);
         Ok(())
     }

@@ -8,10 +8,7 @@ use saddlepoint_language::{Optimiser, Updated};
 impl Engine {
     /// What the report of a run says of this model.
     pub(super) fn describe(&self) -> Description {
-        let mut settings = vec![
-            ("Device".to_string(), format!("{:?}", self.config.device_kind())),
-            ("Workers".to_string(), self.device.workers().to_string()),
-        ];
+        let mut settings = vec![("Device".to_string(), self.device.describe())];
         for (index, hyper) in self.resolved.hypers.iter().enumerate() {
             settings.push((format!("Hyper {}, at the start", hyper.name), self.hyper(index).to_string()));
         }

@@ -5,19 +5,20 @@
 //! - `ir`: the program after each stage of the optimiser, in the IR's textual form;
 //! - `dot`: the same as graphs for Graphviz;
 //! - `plan`: the planned steps;
-//! - `clif`: the kernels in Cranelift's IR.
+//! - `clif`: the kernels in Cranelift's IR, of a program for the CPU;
+//! - `wgsl`: the shaders, of a program for the GPU.
 //!
 //! Files are called `Model.turn-D.2-directed-rules.ir`.
 
+use crate::device::any::Executable;
 use crate::error::{Error, Result};
 use saddlepoint_compiler::codegen::clif;
 use saddlepoint_compiler::ir::Graph;
-use saddlepoint_compiler::plan::Plan;
 use std::path::PathBuf;
 
 /// The environment variable.
 const VARIABLE: &str = "SADDLEPOINT_EMIT";
-const KINDS: [&str; 4] = ["ir", "dot", "plan", "clif"];
+const KINDS: [&str; 5] = ["ir", "dot", "plan", "clif", "wgsl"];
 
 /// What is written, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,10 +59,16 @@ impl Emit {
         self.file("dot", &name, &|| Ok(graph.to_dot()))
     }
 
-    /// Writes a program's plan and kernels.
-    pub fn plan(&self, program: &str, plan: &Plan) -> Result<()> {
+    /// Writes a program's plan, and its kernels or shaders.
+    pub fn plan(&self, program: &str, executable: &Executable) -> Result<()> {
+        let plan = executable.plan();
         self.file("plan", program, &|| Ok(plan.to_string()))?;
-        self.file("clif", program, &|| Ok(clif::text(&plan.kernels)?))
+        match executable.shaders() {
+            [] => self.file("clif", program, &|| Ok(clif::text(&plan.kernels)?)),
+            shaders => self.file("wgsl", program, &|| {
+                Ok(shaders.iter().enumerate().map(|(number, shader)| format!("// shader {number}\n{shader}\n")).collect())
+            }),
+        }
     }
 
     fn file(&self, kind: &str, name: &str, text: &dyn Fn() -> Result<String>) -> Result<()> {
@@ -81,11 +88,11 @@ mod tests {
     #[test]
     fn kinds_and_folders_are_told_apart() {
         let emit = |text: &str| Emit::parse(text).map(|emit| (emit.kinds.join(","), emit.folder));
-        assert_eq!(emit("out").unwrap(), ("ir,dot,plan,clif".into(), "out".into()));
+        assert_eq!(emit("out").unwrap(), ("ir,dot,plan,clif,wgsl".into(), "out".into()));
         assert_eq!(emit("ir,clif:out/here").unwrap(), ("ir,clif".into(), "out/here".into()));
         assert_eq!(emit("C:\\out").unwrap().1, PathBuf::from("C:\\out"));
         let error = emit("irr:out").unwrap_err().to_string();
-        assert!(error.contains("\"irr\"") && error.contains("ir, dot, plan, clif"), "{error}");
+        assert!(error.contains("\"irr\"") && error.contains("ir, dot, plan, clif, wgsl"), "{error}");
         assert!(emit("ir:").unwrap_err().to_string().contains("no folder"));
     }
 }

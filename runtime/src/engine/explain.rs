@@ -45,7 +45,7 @@ impl Engine {
     }
 
     pub(super) fn heading(&self) -> String {
-        format!("model {}, batch {}, {} workers\n", self.name, self.config.batch_size(), self.device.workers())
+        format!("model {}, batch {}, {}\n", self.name, self.config.batch_size(), self.device.describe())
     }
 
     /// All programs with what was done to them.

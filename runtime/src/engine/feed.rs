@@ -2,7 +2,8 @@
 
 use super::Program;
 use crate::array::{Column, Kind};
-use crate::device::cpu::{Executable, HostSlice, StateStore};
+use crate::device::HostSlice;
+use crate::device::any::{Executable, StateStore};
 use crate::error::{Error, Result};
 use crate::source::loader::FieldSpec;
 use crate::streams::Stream;

@@ -3,7 +3,7 @@
 //! What always holds: the initial value of a state depends on the seed, its name and its specification alone (of an average or
 //! singular vector: also on those of its parameter), so that adding a layer changes no other.
 
-use crate::device::cpu::StateStore;
+use crate::device::any::StateStore;
 use crate::error::Result;
 use crate::streams::Stream;
 use rand::RngExt;

@@ -7,7 +7,7 @@
 use super::feed::{Feed, Moment};
 use super::{Engine, Program};
 use crate::array::Column;
-use crate::device::cpu::StateStore;
+use crate::device::any::StateStore;
 use crate::error::{Error, Result};
 use crate::streams::Stream;
 use crate::tensor::Tensor;
@@ -94,7 +94,7 @@ impl Table {
         match &mut self.initial {
             Some(program) => {
                 program.run(store, moment, batch, &[])?;
-                let values = program.executable.result("result.0").unwrap_or_default();
+                let values = program.executable.result("result.0")?.unwrap_or_default();
                 // A value that does not depend on the sample is the same for all.
                 let stride = if values.len() == rows.len() * width { width } else { 0 };
                 for (i, row) in rows.iter().enumerate().filter(|(_, row)| !self.met[**row]) {
@@ -288,7 +288,7 @@ pub(super) fn initialise_whole(
         let moment = Moment { resolved, overrides: &[], step: 0, progress: 0.0, seed, draw: 0, inner: 0 };
         program.run(store, &moment, &[], &[])?;
         // A draw is per sample: the first one is taken.
-        let mut values = program.executable.result("result.0").map(|values| values.to_vec()).unwrap_or_default();
+        let mut values = program.executable.result("result.0")?.unwrap_or_default();
         values.truncate(spec.ty.elements());
         if values.len() == spec.ty.elements() {
             store.write_f32(&name, &values)?;

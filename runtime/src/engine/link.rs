@@ -4,7 +4,7 @@
 //! and, where the other model was given (`Config::give`), so are its parameters and running statistics.
 
 use super::{Engine, ModelSource};
-use crate::device::cpu::StateStore;
+use crate::device::any::StateStore;
 use crate::error::{Error, Result};
 use saddlepoint_compiler::lower::{Kind, RustFunction, States};
 use saddlepoint_language::{Diagnostic, Given, Linked, Model as Tree, Origin, Resolved, decode, link};

@@ -28,7 +28,7 @@ pub use profile::{PartProfile, TurnProfile, TurnSummary};
 
 use crate::array::{Array, Column};
 use crate::config::Config;
-use crate::device::cpu::{CpuDevice, Executable, StateStore};
+use crate::device::any::{AnyDevice, Executable, StateStore};
 use crate::error::{Error, Result};
 use crate::source::loader::GroupSpec;
 use feed::{Feed, Moment};
@@ -61,7 +61,7 @@ pub struct Engine {
     fingerprint: u64,
     resolved: Resolved,
     config: Config,
-    device: CpuDevice,
+    device: AnyDevice,
     store: StateStore,
     specs: States,
     groups: Vec<GroupSpec>,
@@ -81,6 +81,8 @@ pub struct Engine {
     calls: u32,
     /// Objective of each player at its last turn.
     losses: Vec<Option<f32>>,
+    /// For each player the turn whose program has its objective, where that has not been read back yet.
+    unread: Vec<Option<usize>>,
     /// The last batch, kept for metrics.
     last: Vec<Vec<Array>>,
     /// How long it took to optimise its programs.
@@ -148,6 +150,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Data`] when there are metrics but no step has been made.
     pub fn metrics(&mut self) -> Result<Vec<Option<f32>>> {
+        self.read_losses()?;
         let mut values = self.losses.clone();
         let Some(program) = &mut self.metrics else { return Ok(values) };
         if self.last.is_empty() && !self.groups.is_empty() {
@@ -166,10 +169,20 @@ impl Engine {
         latents::fetch(&mut self.tables, &mut self.store, &moment, &last)?;
         program.run(&mut self.store, &moment, &last, &[])?;
         for metric in &self.resolved.metrics {
-            let value = program.executable.result(&format!("metric.{metric}"));
+            let value = program.executable.result(&format!("metric.{metric}"))?;
             values.push(value.and_then(|v| v.first().copied()));
         }
         Ok(values)
+    }
+
+    /// Reads objectives back that are still on the device.
+    fn read_losses(&mut self) -> Result<()> {
+        for player in 0..self.losses.len() {
+            let Some(turn) = self.unread[player].take() else { continue };
+            let name = saddlepoint_compiler::lower::loss_name(&self.resolved.players[player].name);
+            self.losses[player] = self.turns[turn].program.executable.result(&name)?.and_then(|v| v.first().copied());
+        }
+        Ok(())
     }
 
     /// The current value of a hyper.
@@ -190,6 +203,7 @@ impl Engine {
         if phase < self.resolved.phases.len() {
             self.phase = Some(phase);
             self.losses.fill(None);
+            self.unread.fill(None);
         }
     }
 
@@ -256,7 +270,12 @@ impl Engine {
         latents::keep(&mut self.tables, &self.store, batch)?;
         for player in &turn.players {
             let name = saddlepoint_compiler::lower::loss_name(&self.resolved.players[*player].name);
-            self.losses[*player] = turn.program.executable.result(&name).and_then(|v| v.first().copied());
+            if self.device.is_immediate() {
+                self.losses[*player] = turn.program.executable.result(&name)?.and_then(|v| v.first().copied());
+            } else {
+                // Asking would wait for the device.
+                (self.losses[*player], self.unread[*player]) = (None, Some(index));
+            }
         }
         Ok(done)
     }

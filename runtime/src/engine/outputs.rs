@@ -110,11 +110,11 @@ impl Collected {
         }
         match self.spec.kind {
             Kind::Tensor => {
-                let values = program.executable.result(&name).ok_or_else(missing)?;
+                let values = program.executable.result(&name)?.ok_or_else(missing)?;
                 self.floats.extend(values.iter().take(kept));
             }
             Kind::Classes(_) => {
-                let values = program.executable.result(&name).ok_or_else(missing)?;
+                let values = program.executable.result(&name)?.ok_or_else(missing)?;
                 // Classes come back as numbers, exactly: they are below 2²⁴.
                 self.classes.extend(values.iter().take(kept).map(|v| *v as i32));
             }

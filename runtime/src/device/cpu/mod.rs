@@ -15,8 +15,9 @@ mod workers;
 
 mod dot;
 
+pub use super::host::HostSlice;
 pub use conv::ConvPlan;
 pub use dot::{DotPlan, Packing};
-pub use program::{CpuDevice, Executable, HostSlice};
+pub use program::{CpuDevice, Executable};
 pub use state::StateStore;
 pub use workers::{Worker, Workers, share};

@@ -10,10 +10,11 @@ use super::dot::LINE;
 use super::memory::Memory;
 use super::state::StateStore;
 use super::{ConvPlan, DotPlan, Packing, Worker, Workers};
+use crate::device::host::{self, HostSlice};
 use crate::{Error, Result};
 use saddlepoint_compiler::codegen::clif::{KernelFn, Native};
 use saddlepoint_compiler::ir::{DType, Graph, Slot, verify};
-use saddlepoint_compiler::plan::{self, HostOutput, Plan, PlanSummary, Spot, StepWork};
+use saddlepoint_compiler::plan::{self, Plan, PlanSummary, Spot, StepWork};
 use saddlepoint_compiler::rewrite::cost::Rates;
 use std::sync::Arc;
 
@@ -57,31 +58,6 @@ impl CpuDevice {
     pub fn compile(&self, graph: &Graph) -> Result<Executable> {
         verify(graph)?;
         Executable::new(graph, &self.options, self.workers.clone())
-    }
-}
-
-/// Values of an input, row-major.
-#[derive(Clone, Copy, Debug)]
-pub enum HostSlice<'a> {
-    /// Floats.
-    F32(&'a [f32]),
-    /// Integers; for an input of truth values, what is not 0 is true.
-    I32(&'a [i32]),
-}
-
-impl HostSlice<'_> {
-    fn dtype(&self) -> DType {
-        match self {
-            HostSlice::F32(_) => DType::F32,
-            HostSlice::I32(_) => DType::I32,
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            HostSlice::F32(v) => v.len(),
-            HostSlice::I32(v) => v.len(),
-        }
     }
 }
 
@@ -303,7 +279,7 @@ impl Executable {
     }
 
     fn prepare(&mut self, states: &mut StateStore, inputs: &[HostSlice<'_>]) -> Result<()> {
-        self.check_inputs(inputs)?;
+        host::check(&self.inputs, inputs)?;
         self.bases.clear();
         self.bases.push(self.arena.as_mut_ptr());
         for slot in &self.states {
@@ -340,31 +316,12 @@ impl Executable {
         }
     }
 
-    fn check_inputs(&self, inputs: &[HostSlice<'_>]) -> Result<()> {
-        if inputs.len() != self.inputs.len() {
-            return Err(Error::device(format!("the program has {} inputs, {} given", self.inputs.len(), inputs.len())));
-        }
-        for (slot, given) in self.inputs.iter().zip(inputs) {
-            let wanted = if slot.ty.dtype == DType::Bool { DType::I32 } else { slot.ty.dtype };
-            if given.dtype() != wanted || given.len() != slot.ty.elements() {
-                let given = format!("{} values of {}", given.len(), given.dtype().name());
-                return Err(Error::device(format!("input `{}` is {}, given are {given}", slot.name, slot.ty)));
-            }
-        }
-        Ok(())
-    }
-
     /// A host output of the last run, row-major; integers and truth values as numbers. `None` when there is none of this name.
     pub fn result(&self, name: &str) -> Option<Vec<f32>> {
         let output = self.plan.outputs.iter().find(|o| o.name == name)?;
         let plan::Memory::Arena(at) = self.plan.buffers[output.buffer].memory else { return None };
         let words = &self.arena.words()[at..at + self.plan.buffers[output.buffer].elements];
-        let number = |word: u32| match output.dtype {
-            DType::F32 => f32::from_bits(word),
-            DType::I32 => word as i32 as f32,
-            DType::Bool => f32::from(word != 0),
-        };
-        Some(row_major(output).into_iter().map(|place| number(words[place])).collect())
+        Some(host::numbers(output, words))
     }
 
     /// The program in numbers.
@@ -376,19 +333,6 @@ impl Executable {
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
-}
-
-/// Places of all elements in row-major order.
-fn row_major(output: &HostOutput) -> Vec<usize> {
-    let mut places = vec![0usize];
-    if output.shape.contains(&0) {
-        return Vec::new();
-    }
-    for (extent, stride) in output.shape.iter().zip(&output.strides) {
-        let along = |base: &usize| (0..*extent).map(|i| base + i * *stride as usize).collect::<Vec<_>>();
-        places = places.iter().flat_map(along).collect();
-    }
-    places
 }
 
 impl Shared<'_> {

@@ -1,0 +1,307 @@
+//! Products as compute shaders: C = A·B with tiles in workgroup memory and in registers.
+//!
+//! In: three [`Operand`]s, which say in text where an element is; what is a product of matrices and what a convolution (an implicit
+//! one, whose left matrix is never written out) differs in nothing else. A workgroup computes one tile of C; its invocations
+//! bring blocks of 4×4 elements of A and B to workgroup memory, transposing them on the way where memory runs along the summed
+//! axis, and keep 8×8 (or 4×4) elements of C in registers. Few tiles with long sums are cut along the sum into segments, which
+//! a second shader adds up in order.
+
+use super::kernel::{entry, groups};
+use super::text::{Layout, Region};
+use super::{Options, Source};
+
+/// Along which of an operand's two axes memory can be read four elements at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Along {
+    /// The axis that the result has.
+    Free,
+    /// The axis that is summed over.
+    Summed,
+    /// None.
+    Neither,
+}
+
+/// One of the two factors, in text.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// The parameter it is read from.
+    pub param: usize,
+    /// Statements that compute the address `at: i32`, relative to the parameter's first element, from `batch`, `free` and
+    /// `term`, all `u32`; they return `none` where the element is 0.
+    pub address: String,
+    /// Where vectors of four lie.
+    pub along: Along,
+}
+
+/// A product.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// Number of products of this form.
+    pub batch: usize,
+    /// Rows and columns of the result, and terms of the sums.
+    pub size: [usize; 3],
+    /// A, whose free axis are the rows.
+    pub left: Operand,
+    /// B, whose free axis are the columns.
+    pub right: Operand,
+    /// Statements that compute the address `at: i32` in C from `batch`, `row` and `column`; they return
+    /// [`NOWHERE`] for a place that there is not.
+    pub target: String,
+    /// The parameter that C is written to.
+    pub param: usize,
+    /// Whether four columns from a multiple of four on are a vector of memory.
+    pub vectors: bool,
+    /// Whether the product is added to what is there.
+    pub accumulate: bool,
+}
+
+/// The address of a place that there is not.
+pub const NOWHERE: &str = "-2147483647";
+
+/// The shape of a workgroup's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Rows of C.
+    pub rows: usize,
+    /// Columns of C.
+    pub columns: usize,
+    /// Rows and columns of an invocation: one or two blocks of four each.
+    pub blocks: usize,
+}
+
+impl Tile {
+    /// Tiles there are, largest first.
+    pub const ALL: [Tile; 3] = [
+        Tile { rows: 128, columns: 128, blocks: 2 },
+        Tile { rows: 64, columns: 64, blocks: 2 },
+        Tile { rows: 32, columns: 32, blocks: 1 },
+    ];
+
+    fn invocations(self) -> usize {
+        self.rows * self.columns / (16 * self.blocks * self.blocks)
+    }
+}
+
+/// Terms that a tile takes at a time.
+const TERMS: usize = 16;
+/// Workgroups that a device should have at least.
+const WORKGROUPS: usize = 128;
+
+impl Product {
+    fn tiles(&self, tile: Tile) -> usize {
+        let [m, n, _] = self.size;
+        m.div_ceil(tile.rows) * n.div_ceil(tile.columns) * self.batch
+    }
+
+    /// The largest tile that leaves no core of the device idle, and is not mostly empty.
+    fn tile(&self) -> Tile {
+        let [m, n, _] = self.size;
+        let suits = |tile: &Tile| 4 * m >= 3 * tile.rows && 4 * n >= 3 * tile.columns && self.tiles(*tile) >= WORKGROUPS;
+        Tile::ALL.into_iter().find(suits).unwrap_or(match m.min(n) {
+            48.. if m.max(n) >= 48 => Tile::ALL[1],
+            _ => Tile::ALL[2],
+        })
+    }
+
+    /// The shaders, in order.
+    pub fn sources(&self, mut layout: Layout, options: &Options) -> Vec<Source> {
+        let [m, n, k] = self.size;
+        let tile = options.tile.unwrap_or_else(|| self.tile());
+        let longest = k.div_ceil(4 * TERMS).max(1);
+        let segments = options.segments.unwrap_or((WORKGROUPS / self.tiles(tile).max(1)).clamp(1, longest));
+        let results = self.batch * m * n;
+        if segments > 1 {
+            // The partial results.
+            layout.regions.push(Region::Arena);
+            layout.aligned.push(true);
+        }
+        let whole = n % 4 == 0 && (segments > 1 || self.vectors);
+        let written = if segments > 1 { Region::Arena } else { layout.regions[self.param] };
+        layout.vectors = Region::ALL.into_iter().filter(|region| whole || *region != written).collect();
+        let mut sources = vec![self.main(&layout, tile, segments, whole, options)];
+        if segments > 1 {
+            sources[0].scratch = segments * results;
+            sources.push(self.combine(layout, segments, results));
+        }
+        sources
+    }
+
+    fn main(&self, layout: &Layout, tile: Tile, segments: usize, whole: bool, options: &Options) -> Source {
+        let [m, n, k] = self.size;
+        let (rows4, columns4, blocks) = (tile.rows / 4, tile.columns / 4, tile.blocks);
+        let threads = tile.invocations();
+        let each = k.div_ceil(segments).next_multiple_of(TERMS);
+        let mut text = layout.preamble();
+        text += &format!("var<workgroup> left_: array<vec4<f32>, {}>;\n", TERMS * rows4);
+        text += &format!("var<workgroup> right_: array<vec4<f32>, {}>;\n", TERMS * columns4);
+        let exact = |extent: usize, unit: usize| extent % unit == 0;
+        text += &self.left.functions("left", layout, m, k, [exact(m, tile.rows), exact(k, TERMS)]);
+        text += &self.right.functions("right", layout, n, k, [exact(n, tile.columns), exact(k, TERMS)]);
+        text += &self.target_function();
+        text += &entry(threads);
+        text += &format!("let batch = group.z / {segments}u;\nlet segment = group.z % {segments}u;\n");
+        text += &format!("let row0 = group.x * {}u;\nlet column0 = group.y * {}u;\n", tile.rows, tile.columns);
+        let across = columns4 / blocks;
+        text += &format!("let y = local / {across}u;\nlet x = local % {across}u;\n");
+        let each_block = || (0..blocks).flat_map(move |i| (0..4).flat_map(move |r| (0..blocks).map(move |j| (i, r, j))));
+        for (i, r, j) in each_block() {
+            text += &format!("var c{i}{r}{j} = vec4<f32>(0.0);\n");
+        }
+        text += &format!("let stop = min({k}u, (segment + 1u) * {each}u);\n");
+        text += &format!("for (var k0 = segment * {each}u; k0 < stop; k0 += {TERMS}u) {{\n");
+        let (left_blocks, right_blocks) = (rows4 * TERMS / 4, columns4 * TERMS / 4);
+        if left_blocks + right_blocks == threads {
+            text +=
+                &format!("if (local < {left_blocks}u) {{\n{}}} else {{\n", self.left.stage("left", "row0", rows4, "local"));
+            let own = format!("(local - {left_blocks}u)");
+            text += &format!("{}}}\n", self.right.stage("right", "column0", columns4, &own));
+        } else {
+            text += &format!("{{\n{}}}\n", self.left.stage("left", "row0", rows4, "local"));
+            text += &format!("{{\n{}}}\n", self.right.stage("right", "column0", columns4, "local"));
+        }
+        text += "workgroupBarrier();\n";
+        let unroll = options.unroll.clamp(1, TERMS);
+        text += &format!("for (var t = 0u; t < {TERMS}u; t += {unroll}u) {{\n");
+        for u in 0..unroll {
+            text += "{\n";
+            for i in 0..blocks {
+                let at = format!("(t + {u}u) * {rows4}u + {}u + y", i * rows4 / blocks);
+                text += &format!("let a{i} = left_[{at}];\n");
+            }
+            for j in 0..blocks {
+                let at = format!("(t + {u}u) * {columns4}u + {}u + x", j * columns4 / blocks);
+                text += &format!("let b{j} = right_[{at}];\n");
+            }
+            for (i, r, j) in each_block() {
+                text += &format!("c{i}{r}{j} = fma(vec4<f32>(a{i}[{r}]), b{j}, c{i}{r}{j});\n");
+            }
+            text += "}\n";
+        }
+        text += "}\nworkgroupBarrier();\n}\n";
+        for (i, r, j) in each_block() {
+            let row = format!("row0 + ({}u + y) * 4u + {r}u", i * rows4 / blocks);
+            let column = format!("column0 + ({}u + x) * 4u", j * columns4 / blocks);
+            text += &format!("store(batch, segment, {row}, {column}, c{i}{r}{j});\n");
+        }
+        text += "}\n";
+        text += &self.store_function(layout, segments, whole);
+        let z = self.batch * segments;
+        Source { text, groups: [m.div_ceil(tile.rows), n.div_ceil(tile.columns), z], scratch: 0 }
+    }
+
+    fn target_function(&self) -> String {
+        format!("fn place(batch: u32, row: u32, column: u32) -> i32 {{\n{}return at;\n}}\n", self.target)
+    }
+
+    /// A function that stores four columns of a row.
+    fn store_function(&self, layout: &Layout, segments: usize, whole: bool) -> String {
+        let [m, n, _] = self.size;
+        let mut text = String::from("fn store(batch: u32, segment: u32, row: u32, column: u32, value: vec4<f32>) {\n");
+        text += &format!("if (row >= {m}u || column >= {n}u) {{ return; }}\n");
+        if segments > 1 {
+            let last = layout.regions.len() - 1;
+            let base = format!("args.at[{}][{}]", last / 4, last % 4);
+            let place = format!("((segment * {}u + batch) * {m}u + row) * {n}u + column", self.batch);
+            text += &format!("let at = {base} + i32({place});\n");
+            text += &four_or_each("a", n, whole, false);
+            return text + "}\n";
+        }
+        let letter = layout.regions[self.param].letter().to_string();
+        let base = format!("args.at[{}][{}]", self.param / 4, self.param % 4);
+        if whole {
+            text += &format!("let relative = place(batch, row, column);\nif (relative == {NOWHERE}) {{ return; }}\n");
+            text += &format!("let at = {base} + relative;\n");
+            text += &four_or_each(&letter, n, true, self.accumulate);
+            return text + "}\n";
+        }
+        for lane in 0..4 {
+            text += &format!("if (column + {lane}u < {n}u) {{\n");
+            text += &format!("let relative = place(batch, row, column + {lane}u);\n");
+            text += &format!("let at = {base} + relative;\n");
+            let old = if self.accumulate { format!(" + bitcast<f32>({letter}1(at))") } else { String::new() };
+            text += &format!("if (relative != {NOWHERE}) {{ {letter}1_set(at, bitcast<u32>(value[{lane}]{old})); }}\n}}\n");
+        }
+        text + "}\n"
+    }
+
+    /// The shader that adds up segments: one invocation a result.
+    fn combine(&self, layout: Layout, segments: usize, results: usize) -> Source {
+        const SIZE: usize = 64;
+        let [m, n, _] = self.size;
+        let layout = Layout { vectors: vec![], ..layout };
+        let groups = groups(results.div_ceil(SIZE));
+        let letter = layout.regions[self.param].letter();
+        let last = layout.regions.len() - 1;
+        let mut text = layout.preamble();
+        text += &self.target_function();
+        text += &entry(SIZE);
+        text += &layout.bases();
+        text += &format!("let id = (group.x + group.y * {}u) * {SIZE}u + local;\n", groups[0]);
+        text += &format!("if (id >= {results}u) {{ return; }}\n");
+        text += &format!("let column = id % {n}u;\nlet row = id / {n}u % {m}u;\nlet batch = id / {}u;\n", n * m);
+        text += &format!("let at = place(batch, row, column);\nif (at == {NOWHERE}) {{ return; }}\nvar sum = 0.0;\n");
+        text += &format!("for (var s = 0u; s < {segments}u; s++) {{ ");
+        text += &format!("sum += bitcast<f32>(a1(p{last} + i32(s * {results}u + id))); }}\n");
+        let old = if self.accumulate { format!(" + bitcast<f32>({letter}1(p{} + at))", self.param) } else { String::new() };
+        text += &format!("{letter}1_set(p{} + at, bitcast<u32>(sum{old}));\n}}\n", self.param);
+        Source { text, groups, scratch: 0 }
+    }
+}
+
+/// Stores `value` at `at`: as one vector, or each of the columns that there are.
+fn four_or_each(letter: &str, columns: usize, whole: bool, accumulate: bool) -> String {
+    if whole {
+        let old = if accumulate { format!(" + bitcast<vec4<f32>>({letter}4(at))") } else { String::new() };
+        return format!("{letter}4_set(at, bitcast<vec4<u32>>(value{old}));\n");
+    }
+    let each = |lane: usize| {
+        format!("if (column + {lane}u < {columns}u) {{ {letter}1_set(at + {lane}, bitcast<u32>(value[{lane}])); }}\n")
+    };
+    (0..4).map(each).collect()
+}
+
+impl Operand {
+    /// Functions that read one element, and four along the axis that memory runs in. `exact`: whether the free and the summed axis
+    /// have no place outside in any tile.
+    fn functions(&self, name: &str, layout: &Layout, free: usize, terms: usize, exact: [bool; 2]) -> String {
+        let letter = layout.regions[self.param].letter();
+        let base = format!("args.at[{}][{}]", self.param / 4, self.param % 4);
+        let (width, ty, call) = match self.along {
+            Along::Neither => (1, "f32", format!("bitcast<f32>({letter}1({base} + at))")),
+            _ => (4, "vec4<f32>", format!("bitcast<vec4<f32>>({letter}4({base} + at))")),
+        };
+        let mut text = format!("fn {name}{width}(batch: u32, free: u32, term: u32) -> {ty} {{\nlet none = {ty}(0.0);\n");
+        let outside = [("free", free, exact[0]), ("term", terms, exact[1])];
+        for (index, extent, _) in outside.into_iter().filter(|(_, _, exact)| !exact) {
+            text += &format!("if ({index} >= {extent}u) {{ return none; }}\n");
+        }
+        text + &self.address + &format!("return {call};\n}}\n")
+    }
+
+    /// Brings a block of 4×4 to workgroup memory, where four free places of one term are one vector.
+    fn stage(&self, name: &str, first: &str, places: usize, index: &str) -> String {
+        let blocks = TERMS / 4;
+        let (place, term) = match self.along {
+            Along::Summed => (format!("{index} / {blocks}u"), format!("{index} % {blocks}u")),
+            _ => (format!("{index} % {places}u"), format!("{index} / {places}u")),
+        };
+        let mut text = format!("let f4 = {place};\nlet k4 = {term};\nlet f = {first} + f4 * 4u;\nlet k = k0 + k4 * 4u;\n");
+        let to = |q: usize| format!("{name}_[(k4 * 4u + {q}u) * {places}u + f4]");
+        for q in 0..4 {
+            text += &match self.along {
+                Along::Free => format!("{} = {name}4(batch, f, k + {q}u);\n", to(q)),
+                Along::Summed => format!("let r{q} = {name}4(batch, f + {q}u, k);\n"),
+                Along::Neither => {
+                    let one = |j: usize| format!("{name}1(batch, f + {j}u, k + {q}u)");
+                    format!("{} = vec4<f32>({});\n", to(q), [0, 1, 2, 3].map(one).join(", "))
+                }
+            };
+        }
+        if self.along == Along::Summed {
+            for q in 0..4 {
+                text += &format!("{} = vec4<f32>(r0[{q}], r1[{q}], r2[{q}], r3[{q}]);\n", to(q));
+            }
+        }
+        text
+    }
+}
