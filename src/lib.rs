@@ -12,7 +12,7 @@ pub use saddlepoint_runtime::{
 
 /// Everything that a model and its training need.
 pub mod prelude {
-    pub use crate::{Classes, Config, Fit, Model, Report, Rows, Source, Tensor, TorchNames, data, gan};
+    pub use crate::{Classes, Config, Device, Fit, Model, Report, Rows, Source, Tensor, TorchNames, data, gan};
     pub use saddlepoint_compiler::ir::Expr;
 }
 

@@ -7,6 +7,9 @@
 //! The models run through everything: macro, lowering, differentiation, rewriting, planning, machine code. Gradients are read
 //! from Adam's first moment, which with β₁ = 0 is the gradient itself.
 
+#[path = "support/devices.rs"]
+mod devices;
+
 use saddlepoint::prelude::*;
 use saddlepoint_language::decode;
 use saddlepoint_workloads::models::{W1, W2, W3, W4};
@@ -114,10 +117,15 @@ impl Fixture {
 }
 
 /// Runs one turn of each player from the fixture's parameters and compares loss and gradients.
-fn compare<M: Model>(fixture: &str, mut build: impl FnMut() -> M, mut turn: impl FnMut(&mut M, &str, &Fixture) -> f32) {
+fn compare<M: Model>(
+    fixture: &str,
+    mut build: impl FnMut(Device) -> M,
+    mut turn: impl FnMut(&mut M, &str, &Fixture) -> f32,
+) {
     let expected = Fixture::read(fixture);
-    for player in ["D", "G"] {
-        let mut model = build();
+    let devices = devices::all();
+    for (device, player) in devices.into_iter().flat_map(|device| [(device, "D"), (device, "G")]) {
+        let mut model = build(device);
         for name in expected.parameters() {
             model.set_parameter(name, &expected.tensor(name)).expect("the fixture names this model's parameters");
         }
@@ -151,7 +159,7 @@ macro_rules! parity {
         fn $test() {
             compare(
                 $file,
-                || $model::build(Config::new().batch($batch).seed(1)).expect("the model builds"),
+                |device| $model::build(Config::new().batch($batch).seed(1).device(device)).expect("the model builds"),
                 |model, player, fixture| {
                     let batch = $batch_type { pair: $pair { $($field: fixture.tensor(stringify!($field))),* } };
                     let player = if player == "D" { $player::D } else { $player::G };

@@ -1,4 +1,5 @@
-//! Programs as machine code, with the values of the interpreter.
+//! Programs on devices, with the values of the interpreter.
+#![allow(dead_code)] // every test target takes its part
 
 use saddlepoint_compiler::ir::interpret::{Data, Outcome, Value};
 use saddlepoint_compiler::ir::{DType, Target, Type};

@@ -12,6 +12,7 @@ use saddlepoint::compiler::testing::SplitMix64;
 use saddlepoint_language::{Diagnostic, Element, Given, Resolved, decode};
 use std::collections::BTreeMap;
 
+pub mod devices;
 pub mod difference;
 #[cfg(feature = "cpu")]
 pub mod machine;

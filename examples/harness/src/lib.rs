@@ -20,6 +20,12 @@ pub struct Options {
     /// Worker threads; one a core if absent.
     #[arg(long)]
     pub workers: Option<usize>,
+    /// Where to run: cpu, gpu or auto. A GPU needs cargo's `--features gpu`.
+    #[arg(long, default_value = "cpu")]
+    pub device: Device,
+    /// A part of the name of the GPU to be used; the best one if absent.
+    #[arg(long)]
+    pub adapter: Option<String>,
     /// The run folder.
     #[arg(long)]
     pub into: Option<PathBuf>,
@@ -55,7 +61,11 @@ impl Options {
 
     /// The configuration: these options over the example's batch and seed.
     pub fn config(&self, batch: usize, seed: u64) -> Config {
-        let config = Config::new().batch(self.batch.unwrap_or(batch)).seed(self.seed.unwrap_or(seed));
+        let mut config =
+            Config::new().batch(self.batch.unwrap_or(batch)).seed(self.seed.unwrap_or(seed)).device(self.device);
+        if let Some(adapter) = &self.adapter {
+            config = config.adapter(adapter);
+        }
         match self.workers {
             Some(n) => config.workers(n),
             None => config,

@@ -86,6 +86,15 @@ impl AnyDevice {
         }
     }
 
+    /// How often host and device met, where they are apart.
+    #[cfg(feature = "gpu")]
+    pub fn traffic(&self) -> Option<gpu::Traffic> {
+        match self {
+            AnyDevice::Cpu(_) => None,
+            AnyDevice::Gpu(device) => Some(device.traffic()),
+        }
+    }
+
     /// Whether results are there when a run returns. Where not, asking for one waits for the device.
     pub fn is_immediate(&self) -> bool {
         matches!(self, AnyDevice::Cpu(_))

@@ -212,6 +212,13 @@ impl Engine {
         [self.build_seconds, self.optimise_seconds]
     }
 
+    /// How often the host and a GPU met since the model was built; `None` on the CPU.
+    #[cfg(feature = "gpu")]
+    #[doc(hidden)]
+    pub fn traffic(&self) -> Option<crate::device::gpu::Traffic> {
+        self.device.traffic()
+    }
+
     /// What the compiler made of the model, from the build's own records.
     pub(crate) fn brief(&self) -> String {
         let turns = self.turns.iter().map(|t| &t.program);

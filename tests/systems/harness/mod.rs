@@ -19,9 +19,11 @@ pub use layers::{instance_norm, kl_normal, normal_log_prob};
 use crate::support::difference::compare_turn;
 use crate::support::{self, Lowered, assert_close, host_part, machine, writes};
 use saddlepoint::Model;
+use saddlepoint::compiler::codegen::wgsl;
 use saddlepoint::compiler::ir::interpret::Value;
 use saddlepoint::compiler::ir::{Graph, philox};
 use saddlepoint::compiler::lower::{Kind, loss_name};
+use saddlepoint::compiler::plan::{Options, plan};
 use saddlepoint::compiler::rewrite;
 use saddlepoint::compiler::testing::{Program, compare};
 use saddlepoint_language::{Optimiser, Updated};
@@ -221,6 +223,18 @@ impl System {
             };
             let found = machine::run(&device, &program).unwrap_or_else(|e| panic!("{name}: {e}"));
             compare(&program, &found).unwrap_or_else(|e| panic!("{name}: {e}\n{optimised}"));
+            self.shaders_agree(&name, &program);
+        }
+    }
+
+    /// The program's shaders are well formed, whether or not there is a GPU; where there is one, they compute the same.
+    fn shaders_agree(&self, name: &str, program: &Program) {
+        let plan = plan(&program.graph, &Options::new(1)).expect("the program can be planned");
+        wgsl::lower(&plan, &wgsl::Options::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        #[cfg(feature = "gpu")]
+        if let Some(device) = support::devices::gpu() {
+            let found = machine::run_on_gpu(device, program).unwrap_or_else(|e| panic!("{name} on the GPU: {e}"));
+            compare(program, &found).unwrap_or_else(|e| panic!("{name} on the GPU: {e}\n{}", program.graph));
         }
     }
 
