@@ -13,7 +13,9 @@ mod machine;
 use machine::run_on_gpu;
 use saddlepoint::prelude::*;
 use saddlepoint_compiler::codegen::wgsl;
+use saddlepoint_compiler::ir::{Builder, DType, Expr, Op, Type, philox};
 use saddlepoint_compiler::testing::{Options, Program, compare, random_program, shrink};
+use saddlepoint_runtime::device::HostSlice;
 use saddlepoint_runtime::device::gpu::GpuDevice;
 use saddlepoint_runtime::{Column, Training, Values};
 use std::path::PathBuf;
@@ -203,4 +205,85 @@ fn profiles_have_a_time_for_every_part() {
     for turn in turns {
         assert!(turn.parts.len() > 10 && turn.parts.iter().any(|part| part.seconds > 0.0), "{:?}", turn.players);
     }
+}
+
+/// The mathematics of shaders against f64, over floats of every size; sines of numbers up to 2¹²⁷ too.
+#[test]
+fn functions_are_within_units_of_the_last_place() {
+    let Some(device) = devices::gpu() else { return };
+    const COUNT: usize = 1 << 16;
+    type Function = (&'static str, fn(&Expr) -> Expr, fn(f64) -> f64, f64);
+    let functions: [Function; 5] = [
+        ("exp", Expr::exp, f64::exp, 3.0),
+        ("ln", Expr::ln, f64::ln, 3.0),
+        ("tanh", Expr::tanh, f64::tanh, 3.0),
+        ("softplus", Expr::softplus, |x| if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }, 3.0),
+        ("sin", Expr::sin, f64::sin, 3.0),
+    ];
+    // Floats in even steps of their bits, of both signs, beside those of ordinary size.
+    let spread = (0..COUNT / 2).map(|i| f32::from_bits((i as u32) << 17 | 0x1_2345)).filter(|x| x.is_finite());
+    let usual = (0..COUNT / 2).map(|i| (i as f32 / (COUNT / 2) as f32 - 0.5) * 200.0);
+    let mut numbers: Vec<f32> = spread.chain(usual).collect();
+    numbers.truncate(numbers.len() / 4 * 4);
+    for (name, function, truth, allowed) in functions {
+        let b = Builder::new();
+        let x = b.input("x", Type::f32([numbers.len()]));
+        b.output("y", &function(&x));
+        let mut executable = device.compile(&b.finish().unwrap()).unwrap();
+        executable.run(&mut device.states(), &[HostSlice::F32(&numbers)]).unwrap();
+        let found = executable.result("y").unwrap().unwrap();
+        let mut worst = (0.0f64, 0.0f32);
+        for (x, y) in numbers.iter().zip(&found) {
+            let wanted = truth(f64::from(*x));
+            let rounded = wanted as f32;
+            // Devices may take numbers below the normal ones for 0.
+            if x.abs() < f32::MIN_POSITIVE {
+                continue;
+            }
+            let unit = f64::from(f32::from_bits(rounded.to_bits() & 0x7f80_0000).max(f32::MIN_POSITIVE) * f32::EPSILON);
+            let error = match rounded.is_finite() && rounded.abs() >= f32::MIN_POSITIVE {
+                true => (f64::from(*y) - wanted).abs() / unit,
+                false if rounded.is_finite() => f64::from((y - rounded).abs() / f32::MIN_POSITIVE),
+                false if *y == rounded || y.is_nan() && rounded.is_nan() => 0.0,
+                false => f64::INFINITY,
+            };
+            if error > worst.0 || error.is_nan() {
+                worst = (error, *x);
+            }
+        }
+        println!("{name}: {:.2} units at {:e}", worst.0, worst.1);
+        assert!(worst.0 <= allowed, "{name}: {} units of the last place at {:e}", worst.0, worst.1);
+    }
+}
+
+/// The same numbers to the last bit as everywhere.
+#[test]
+fn draws_are_those_of_every_device() {
+    let Some(device) = devices::gpu() else { return };
+    for shape in [vec![64, 16], vec![7, 5], vec![1]] {
+        let b = Builder::new();
+        let key = b.input("key", Type { dtype: DType::I32, shape: vec![4] });
+        let drawn = b.op(Op::Rng { stream: 9, shape: shape.clone() }, &[&key]);
+        b.output("u", &drawn);
+        b.output("odd", &drawn.reshape(&[shape.iter().product()]).reverse(&[0]));
+        let mut executable = device.compile(&b.finish().unwrap()).unwrap();
+        let key = [0x1234_5678u32, 0xdead_beef, 77, u32::MAX];
+        executable.run(&mut device.states(), &[HostSlice::I32(&key.map(|word| word as i32))]).unwrap();
+        let wanted = philox::draw(key, 9, shape.iter().product());
+        assert_eq!(executable.result("u").unwrap().unwrap(), wanted);
+        let reversed: Vec<f32> = wanted.into_iter().rev().collect();
+        assert_eq!(executable.result("odd").unwrap().unwrap(), reversed);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let Some(device) = devices::gpu() else { return };
+    let b = Builder::new();
+    let x = b.input("x", Type::f32([1 << 15, 1 << 15]));
+    let y = &x.exp() + &x.transpose(&[1, 0]);
+    b.output("y", &y.transpose(&[1, 0]).exp().sum(&[0]));
+    let outcome = device.compile(&b.finish().unwrap()).map(|_| ());
+    let error = outcome.expect_err("no software device has buffers of 4 GB").to_string();
+    assert!(error.contains("smaller batch"), "{error}");
 }

@@ -20,13 +20,22 @@ pub fn all() -> Vec<Device> {
 #[cfg(feature = "gpu")]
 pub fn gpu() -> Option<&'static GpuDevice> {
     static DEVICE: std::sync::OnceLock<Option<GpuDevice>> = std::sync::OnceLock::new();
-    let device = DEVICE.get_or_init(|| match GpuDevice::new(None) {
+    DEVICE.get_or_init(fresh_gpu).as_ref()
+}
+
+/// The GPU, if there is one, opened anew.
+#[cfg(feature = "gpu")]
+pub fn fresh_gpu() -> Option<GpuDevice> {
+    match GpuDevice::new(None) {
         Ok(device) => Some(device),
         Err(error) if std::env::var("SADDLEPOINT_GPU").is_ok_and(|v| v == "required") => panic!("{error}"),
         Err(error) => {
             println!("without a GPU: {error}");
             None
         }
-    });
-    device.as_ref()
+    }
 }
+
+/// None without the feature.
+#[cfg(not(feature = "gpu"))]
+pub fn fresh_gpu() {}

@@ -143,11 +143,6 @@ impl<'a> Writer<'a> {
         Ok(text)
     }
 
-    /// Whether the kernel calls any mathematics, or holds what is not finite.
-    fn head(&self) -> String {
-        self.layout.preamble() + &self.layout.math()
-    }
-
     /// The shaders.
     ///
     /// # Errors
@@ -163,8 +158,7 @@ impl<'a> Writer<'a> {
         let places = self.count(&self.nest.kept);
         let size = if places >= 64 * WORKGROUP { WORKGROUP } else { SMALL_WORKGROUP };
         let groups = groups(places.div_ceil(size));
-        let mut text = self.head();
-        text += &entry(size);
+        let mut text = entry(size);
         text += &self.layout.bases();
         text += &format!("let id = (group.x + group.y * {}u) * {size}u + local;\n", groups[0]);
         text += &format!("if (id >= {places}u) {{ return; }}\n");
@@ -174,7 +168,7 @@ impl<'a> Writer<'a> {
         }
         text += &self.work()?;
         text += &"}\n".repeat(self.nest.sequential.len() + 1);
-        Ok(Source { text, groups, scratch: 0 })
+        Ok(Source { text: self.layout.complete(&text), groups, scratch: 0 })
     }
 
     fn shares(&self) -> Shares {
@@ -201,7 +195,7 @@ impl<'a> Writer<'a> {
         let groups = groups(workgroups * segments);
         let reductions = &self.kernel.reductions;
         let body = Body { kernel: self.kernel, layout: &self.layout };
-        let mut text = self.head();
+        let mut text = String::new();
         if rows > 1 {
             text += &format!("var<workgroup> shared_: array<F, {size}>;\n");
         }
@@ -259,7 +253,7 @@ impl<'a> Writer<'a> {
         }
         text += "}\n}\n";
         let scratch = if segments == 1 { 0 } else { reductions.len() * segments * kept * width };
-        let mut sources = vec![Source { text, groups, scratch }];
+        let mut sources = vec![Source { text: self.layout.complete(&text), groups, scratch }];
         if segments > 1 {
             sources.push(self.segments(segments, kept * width, width, &body)?);
         }
@@ -298,9 +292,7 @@ impl<'a> Writer<'a> {
     fn segments(&self, segments: usize, results: usize, width: usize, body: &Body<'_>) -> Result<Source> {
         let layout = Layout { width: 1, vectors: vec![], ..self.layout.clone() };
         let groups = groups(results.div_ceil(SMALL_WORKGROUP));
-        let mut text = layout.preamble();
-        text += &layout.math();
-        text += &entry(SMALL_WORKGROUP);
+        let mut text = entry(SMALL_WORKGROUP);
         text += &layout.bases();
         text += &format!("let id = (group.x + group.y * {}u) * {SMALL_WORKGROUP}u + local;\n", groups[0]);
         text += &format!("if (id >= {results}u) {{ return; }}\n");
@@ -319,7 +311,7 @@ impl<'a> Writer<'a> {
             text += &self.result(body, reduction, &sum, true);
         }
         text += "}\n";
-        Ok(Source { text, groups, scratch: 0 })
+        Ok(Source { text: layout.complete(&text), groups, scratch: 0 })
     }
 }
 

@@ -1,10 +1,21 @@
 // Mathematics over F: one float or four, as the shader says. Errors are a few units of the last place; NaN goes through, and
 // the ends of the range have their limits. Nothing here relies on a fused multiply-add being fused.
+//
+// An empty line ends a function, and nothing else: a shader is given those that it calls.
 
 fn infinity() -> F { return F(bitcast<f32>(args.words.x)); }
+
 fn nan() -> F { return F(bitcast<f32>(args.words.y)); }
+
 fn bits(x: F) -> U { return bitcast<U>(x); }
+
 fn is_nan(x: F) -> B { return (bits(x) & U(0x7fffffffu)) > U(0x7f800000u); }
+
+// The same number, which compilers of drivers do not know. Some of them make n·a + n·b one product n·(a + b), which takes from a
+// reduction in two parts what the parts are for: every part has an n of its own.
+fn second(n: F) -> F { return bitcast<F>(bits(n) ^ U(args.words.z)); }
+
+fn third(n: F) -> F { return bitcast<F>(bits(n) ^ U(args.words.w)); }
 
 // 2ⁿ for −126 ≤ n ≤ 127.
 fn power_of_two(n: I) -> F { return bitcast<F>((n + I(127)) << U(23u)); }
@@ -21,7 +32,7 @@ fn exp_(x: F) -> F {
     let y = clamp(x, F(-104.0), F(89.0));
     let n = floor(fma(y, F(1.44269504), F(0.5)));
     var r = fma(n, F(-0.693359375), y);
-    r = fma(n, F(2.12194440e-4), r);
+    r = fma(second(n), F(2.12194440e-4), r);
     let p = fma(exp_tail(r), r * r, r) + F(1.0);
     // In two factors, so that neither over- nor underflows before the product does.
     let whole = I(n);
@@ -34,7 +45,7 @@ fn exp_(x: F) -> F {
 fn log_sum(f: F, e: F, p: F) -> F {
     let z = f * f;
     var y = p * (f * z);
-    y = fma(e, F(-2.12194440e-4), y);
+    y = fma(second(e), F(-2.12194440e-4), y);
     y = fma(F(-0.5), z, y);
     return fma(e, F(0.693359375), f + y);
 }

@@ -131,8 +131,7 @@ impl Product {
         let (rows4, columns4, blocks) = (tile.rows / 4, tile.columns / 4, tile.blocks);
         let threads = tile.invocations();
         let each = k.div_ceil(segments).next_multiple_of(TERMS);
-        let mut text = layout.preamble();
-        text += &format!("var<workgroup> left_: array<vec4<f32>, {}>;\n", TERMS * rows4);
+        let mut text = format!("var<workgroup> left_: array<vec4<f32>, {}>;\n", TERMS * rows4);
         text += &format!("var<workgroup> right_: array<vec4<f32>, {}>;\n", TERMS * columns4);
         let exact = |extent: usize, unit: usize| extent % unit == 0;
         text += &self.left.functions("left", layout, m, k, [exact(m, tile.rows), exact(k, TERMS)]);
@@ -186,7 +185,7 @@ impl Product {
         text += "}\n";
         text += &self.store_function(layout, segments, whole);
         let z = self.batch * segments;
-        Source { text, groups: [m.div_ceil(tile.rows), n.div_ceil(tile.columns), z], scratch: 0 }
+        Source { text: layout.complete(&text), groups: [m.div_ceil(tile.rows), n.div_ceil(tile.columns), z], scratch: 0 }
     }
 
     fn target_function(&self) -> String {
@@ -232,8 +231,7 @@ impl Product {
         let groups = groups(results.div_ceil(SIZE));
         let letter = layout.regions[self.param].letter();
         let last = layout.regions.len() - 1;
-        let mut text = layout.preamble();
-        text += &self.target_function();
+        let mut text = self.target_function();
         text += &entry(SIZE);
         text += &layout.bases();
         text += &format!("let id = (group.x + group.y * {}u) * {SIZE}u + local;\n", groups[0]);
@@ -244,7 +242,7 @@ impl Product {
         text += &format!("sum += bitcast<f32>(a1(p{last} + i32(s * {results}u + id))); }}\n");
         let old = if self.accumulate { format!(" + bitcast<f32>({letter}1(p{} + at))", self.param) } else { String::new() };
         text += &format!("{letter}1_set(p{} + at, bitcast<u32>(sum{old}));\n}}\n", self.param);
-        Source { text, groups, scratch: 0 }
+        Source { text: layout.complete(&text), groups, scratch: 0 }
     }
 }
 

@@ -62,8 +62,12 @@ impl Layout {
         self.regions[param]
     }
 
-    /// Everything before a shader's entry point.
-    pub fn preamble(&self) -> String {
+    /// A whole shader: memory, and what of the mathematics the text calls, before the text.
+    pub fn complete(&self, text: &str) -> String {
+        self.preamble() + &self.math(text) + text
+    }
+
+    fn preamble(&self) -> String {
         let mut text = String::new();
         for (alias, scalar) in [("F", "f32"), ("I", "i32"), ("U", "u32"), ("B", "bool")] {
             text += &match self.width {
@@ -82,16 +86,40 @@ impl Layout {
         text
     }
 
-    /// The mathematics, with the sine, whose slow path takes one lane at a time.
-    pub fn math(&self) -> String {
+    /// Those functions of the mathematics that the text calls, and those that they call.
+    fn math(&self, text: &str) -> String {
+        let sine = self.sine();
+        let all: Vec<&str> = MATH.split("\n\n").chain([sine.as_str()]).collect();
+        // A piece's name stands before its first bracket, or is that of a constant.
+        let name = |piece: &str| {
+            let line = piece.lines().find(|line| line.starts_with("fn ") || line.starts_with("const ")).unwrap_or_default();
+            let end = line.find(['(', '=']).unwrap_or(line.len());
+            line[..end].trim_start_matches("fn ").trim_start_matches("const ").trim().to_string()
+        };
+        let names: Vec<String> = all.iter().map(|piece| name(piece)).collect();
+        let calls = |text: &str, name: &str| {
+            !name.is_empty() && text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+        };
+        let mut wanted: Vec<bool> = names.iter().map(|name| calls(text, name)).collect();
+        while let Some(next) =
+            (0..all.len()).find(|i| !wanted[*i] && (0..all.len()).any(|j| wanted[j] && calls(all[j], &names[*i])))
+        {
+            wanted[next] = true;
+        }
+        let code = |piece: &&str| piece.lines().filter(|line| !line.starts_with("//")).collect::<Vec<_>>().join("\n") + "\n";
+        all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(piece, _)| code(piece)).collect()
+    }
+
+    /// The sine, whose slow path takes one lane at a time.
+    fn sine(&self) -> String {
         let (any, lanes) = match self.width {
             4 => ("any(slow)", &["[0]", "[1]", "[2]", "[3]"][..]),
             _ => ("slow", &[""][..]),
         };
-        let mut text = MATH.to_string();
-        text += "fn sin_(x: F) -> F {\nlet a = abs(x);\nlet n = floor(fma(a, F(0.636619772), F(0.5)));\n";
-        text += "var r = fma(n, F(-1.5703125), a);\nr = fma(n, F(-4.837512969970703e-4), r);\n";
-        text += "r = fma(n, F(-7.549789948768648e-8), r);\n";
+        let mut text =
+            String::from("fn sin_(x: F) -> F {\nlet a = abs(x);\nlet n = floor(fma(a, F(0.636619772), F(0.5)));\n");
+        text += "var r = fma(n, F(-1.5703125), a);\nr = fma(second(n), F(-4.837512969970703e-4), r);\n";
+        text += "r = fma(third(n), F(-7.549789948768648e-8), r);\n";
         text += "var q = I(min(n, F(65536.0)));\nlet slow = a > F(4096.0);\n";
         text += &format!("if ({any}) {{\nvar big: vec2<u32>;\n");
         for lane in lanes {
