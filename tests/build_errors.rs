@@ -60,3 +60,12 @@ fn all_rust_functions_that_do_not_fit_are_named() {
         other => panic!("{other:?}"),
     }
 }
+
+/// What to do about a GPU that the crate was built without.
+#[cfg(not(feature = "gpu"))]
+#[test]
+fn a_gpu_needs_its_feature() {
+    let sizes = SizedConsts { WIDTH: 2, DEPTH: 3 };
+    let error = Sized::build(sizes, Config::new().batch(2).device(Device::Gpu)).map(drop).unwrap_err().to_string();
+    assert!(error.contains("`gpu`") && error.contains("--features gpu"), "{error}");
+}

@@ -167,7 +167,7 @@ pub fn product(spec: &ConvSpec, aligned: &[bool]) -> Product {
         right: axes.kernel(aligned[1]),
         target: axes.batch() + &axes.row("row", NOWHERE) + &format!("let at = {at};\n"),
         param: 2,
-        vectors: aligned[2] && even && spec.features.c == 1 && spec.features.extent % 4 == 0,
+        vectors: aligned[2] && even && spec.features.c == 1 && spec.features.extent.is_multiple_of(4),
         accumulate: false,
     }
 }

@@ -7,8 +7,11 @@ use crate::plan::{ContractAxis, DotSpec, LeftAxis, RightAxis};
 /// An axis as two of the three views see it: extent and strides.
 type Pair = (usize, [isize; 2]);
 
+/// A linear index by name, how the digits it has are to be called, and their extents and strides.
+type Digits<'a> = (&'a str, &'a str, Vec<(usize, isize)>);
+
 /// Statements that compute an address: digits of linear indices times strides.
-fn address(parts: &[(&str, &str, Vec<(usize, isize)>)]) -> String {
+fn address(parts: &[Digits<'_>]) -> String {
     let (mut text, mut terms) = (String::new(), Vec::new());
     for (linear, prefix, axes) in parts {
         let named: Vec<(String, usize)> =

@@ -66,7 +66,9 @@ pub fn layout(kernel: &Kernel, regions: Vec<Region>, aligned: Vec<bool>) -> Layo
     let wide = kernel.vector.is_some_and(|v| {
         let along = |access: &Access| access.at.coefs[v] == 1;
         let axis = kernel.axes[v];
-        !axis.sequential && axis.extent % 4 == 0 && kernel.stores.iter().all(|s| along(&s.access) && s.index.is_none())
+        !axis.sequential
+            && axis.extent.is_multiple_of(4)
+            && kernel.stores.iter().all(|s| along(&s.access) && s.index.is_none())
     });
     let mut layout = Layout { width: if wide { 4 } else { 1 }, regions, aligned, vectors: vec![] };
     if !wide {

@@ -133,7 +133,7 @@ impl Product {
         let each = k.div_ceil(segments).next_multiple_of(TERMS);
         let mut text = format!("var<workgroup> left_: array<vec4<f32>, {}>;\n", TERMS * rows4);
         text += &format!("var<workgroup> right_: array<vec4<f32>, {}>;\n", TERMS * columns4);
-        let exact = |extent: usize, unit: usize| extent % unit == 0;
+        let exact = |extent: usize, unit: usize| extent.is_multiple_of(unit);
         text += &self.left.functions("left", layout, m, k, [exact(m, tile.rows), exact(k, TERMS)]);
         text += &self.right.functions("right", layout, n, k, [exact(n, tile.columns), exact(k, TERMS)]);
         text += &self.target_function();
