@@ -35,7 +35,3 @@ pub fn fresh_gpu() -> Option<GpuDevice> {
         }
     }
 }
-
-/// None without the feature.
-#[cfg(not(feature = "gpu"))]
-pub fn fresh_gpu() {}

@@ -28,8 +28,6 @@ use saddlepoint::compiler::rewrite;
 use saddlepoint::compiler::testing::{Program, compare};
 use saddlepoint_language::{Optimiser, Updated};
 use saddlepoint_runtime::device::cpu::CpuDevice;
-#[cfg(feature = "gpu")]
-use saddlepoint_runtime::device::gpu::GpuDevice;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
@@ -37,12 +35,6 @@ use std::collections::BTreeSet;
 const TOLERANCE: f64 = 1e-6;
 /// Seeds tried for a point at which no decision hangs on rounding.
 const SEEDS: u64 = 60;
-
-/// The GPU, if there is one and it is to be used.
-#[cfg(feature = "gpu")]
-type Gpu = Option<GpuDevice>;
-#[cfg(not(feature = "gpu"))]
-type Gpu = ();
 
 /// A model under test.
 pub struct System {
@@ -219,6 +211,7 @@ impl System {
     fn machine_agrees(&self) {
         let device = CpuDevice::new(2).expect("two workers").sharing_from(0);
         // One for each system: a software one compiles shaders on a single thread of its own.
+        #[cfg(feature = "gpu")]
         let gpu = support::devices::fresh_gpu();
         let programs = &self.own.programs;
         let turns = programs.turns.iter().map(|t| &t.graph);
@@ -233,18 +226,14 @@ impl System {
             };
             let found = machine::run(&device, &program).unwrap_or_else(|e| panic!("{name}: {e}"));
             compare(&program, &found).unwrap_or_else(|e| panic!("{name}: {e}\n{optimised}"));
-            self.shaders_agree(&name, &program, &gpu);
-        }
-    }
-
-    /// The program's shaders are well formed, whether or not there is a GPU; where there is one, they compute the same.
-    fn shaders_agree(&self, name: &str, program: &Program, gpu: &Gpu) {
-        let plan = plan(&program.graph, &Options::new(1)).expect("the program can be planned");
-        wgsl::lower(&plan, &wgsl::Options::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
-        #[cfg(feature = "gpu")]
-        if let Some(device) = gpu {
-            let found = machine::run_on_gpu(device, program).unwrap_or_else(|e| panic!("{name} on the GPU: {e}"));
-            compare(program, &found).unwrap_or_else(|e| panic!("{name} on the GPU: {e}\n{}", program.graph));
+            // Shaders are well formed, whether or not there is a GPU; where there is one, they compute the same.
+            let plan = plan(&program.graph, &Options::new(1)).expect("the program can be planned");
+            wgsl::lower(&plan, &wgsl::Options::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            #[cfg(feature = "gpu")]
+            if let Some(gpu) = &gpu {
+                let found = machine::run_on_gpu(gpu, &program).unwrap_or_else(|e| panic!("{name} on the GPU: {e}"));
+                compare(&program, &found).unwrap_or_else(|e| panic!("{name} on the GPU: {e}\n{optimised}"));
+            }
         }
     }
 
