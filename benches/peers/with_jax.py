@@ -1,11 +1,18 @@
-"""The four workloads in JAX: a whole step is one compiled program.
+"""The workloads in JAX: a whole step is one compiled program.
 
-usage: python with_jax.py [w1 w2 w3 w4] [--seconds S]
+usage: python with_jax.py [w1 w2 w3 w4] [--seconds S] [--gpu [--precision full|default] [--block N]]
 """
 
 import os
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
+import clock
+
+OPTIONS = clock.arguments()
+if OPTIONS.gpu:
+    if OPTIONS.precision == "full":
+        os.environ["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
+else:
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 import numpy as np
@@ -13,8 +20,6 @@ import optax
 from jax import lax
 from jax import numpy as jnp
 from jax.nn import relu, softplus
-
-import clock
 
 IMAGES = ("NCHW", "OIHW", "NCHW")
 
@@ -113,11 +118,62 @@ def nets(workload, initial):
     if workload == "w2":
         g = dense_net(initial, [64, 256, 512, 784], relu, jnp.tanh)
         return g, dense_net(initial, [784, 512, 256, 1], leaky), 128, 64, (784,)
+    if workload == "dcgan64":
+        return large_generator(initial), large_discriminator(initial), 256, 100, (3, 64, 64)
     return picture_generator(initial), picture_discriminator(initial, workload == "w3"), 64, 64, (1, 28, 28)
+
+
+def large_generator(initial):
+    sizes = [(256, 128), (128, 64), (64, 32), (32, 3)]
+    parameters = {
+        "dense": initial.dense(100, 256 * 4 * 4),
+        "norm": [initial.norm(n) for n in (256, 128, 64, 32)],
+        "conv": [initial.conv(i, o) for i, o in sizes],
+    }
+
+    def apply(p, z):
+        h = dense(p["dense"], z).reshape(-1, 256, 4, 4)
+        for norm, weights in zip(p["norm"], p["conv"]):
+            h = conv_transpose(weights, relu(batch_norm(norm, h)))
+        return jnp.tanh(h)
+
+    return parameters, apply
+
+
+def large_discriminator(initial):
+    sizes = [(3, 32), (32, 64), (64, 128), (128, 256)]
+    parameters = {
+        "conv": [initial.conv(i, o) for i, o in sizes],
+        "norm": [initial.norm(n) for n in (64, 128, 256)],
+        "dense": initial.dense(256 * 4 * 4, 1),
+    }
+
+    def apply(p, x):
+        h = leaky(conv(p["conv"][0], x))
+        for weights, norm in zip(p["conv"][1:], p["norm"]):
+            h = leaky(batch_norm(norm, conv(weights, h)))
+        return dense(p["dense"], h.reshape(h.shape[0], -1))
+
+    return parameters, apply
+
+
+def product(initial):
+    """One large product; it is made anew at every step, of operands that the compiler does not know."""
+    a, b = (jnp.asarray(initial.draws.normal(size=(clock.PRODUCT, clock.PRODUCT)), jnp.float32) for _ in range(2))
+    multiply = jax.jit(lambda a, b: a @ b)
+    last = None
+
+    def step():
+        nonlocal last
+        last = multiply(a, b)
+
+    return step, lambda: jax.block_until_ready(last)
 
 
 def prepare(workload):
     initial = Initial()
+    if workload == "product":
+        return product(initial)
     (g, generate), (d, judge), batch, noise, shape = nets(workload, initial)
     wasserstein = workload == "w4"
     adam = optax.adam(2e-4, b1=0.5, b2=0.999)
@@ -158,12 +214,11 @@ def prepare(workload):
     def step():
         nonlocal state
         state, losses = whole_step(state, x)
-        jax.block_until_ready((state, losses))
 
-    return step
+    return step, lambda: jax.block_until_ready(state)
 
 
 if __name__ == "__main__":
-    options = clock.arguments()
-    for name in options.workloads:
-        clock.report("jax", name, lambda: prepare(name), options.seconds)
+    for name in OPTIONS.workloads:
+        step, wait = prepare(name)
+        clock.report("jax", name, lambda: step, OPTIONS.seconds, OPTIONS.block, wait)

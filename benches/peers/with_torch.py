@@ -1,6 +1,6 @@
-"""The four workloads in PyTorch, eager, on the CPU.
+"""The workloads in PyTorch: eager on the CPU; eager or as CUDA graphs on a GPU.
 
-usage: python with_torch.py [w1 w2 w3 w4] [--seconds S] [--workers N]
+usage: python with_torch.py [w1 w2 w3 w4] [--seconds S] [--workers N] [--gpu [--graph] [--precision full|default] [--block N]]
 """
 
 import os
@@ -49,6 +49,20 @@ def picture_discriminator(normalised):
     )
 
 
+def large_generator():
+    layers = [nn.Linear(100, 256 * 4 * 4), nn.Unflatten(1, (256, 4, 4)), nn.BatchNorm2d(256), nn.ReLU()]
+    for inputs, outputs in [(256, 128), (128, 64), (64, 32)]:
+        layers += [nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+    return nn.Sequential(*layers, nn.ConvTranspose2d(32, 3, kernel_size=4, stride=2, padding=1), nn.Tanh())
+
+
+def large_discriminator():
+    layers = [nn.Conv2d(3, 32, kernel_size=4, stride=2, padding=1), leaky()]
+    for inputs, outputs in [(32, 64), (64, 128), (128, 256)]:
+        layers += [nn.Conv2d(inputs, outputs, kernel_size=4, stride=2, padding=1), nn.BatchNorm2d(outputs), leaky()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256 * 4 * 4, 1))
+
+
 def nets(workload):
     """Generator, discriminator, batch size, size of the noise, shape of a sample."""
     if workload == "w1":
@@ -56,13 +70,36 @@ def nets(workload):
     if workload == "w2":
         g = dense_net([64, 256, 512, 784], nn.ReLU, nn.Tanh())
         return g, dense_net([784, 512, 256, 1], leaky), 128, 64, (784,)
+    if workload == "dcgan64":
+        return large_generator(), large_discriminator(), 256, 100, (3, 64, 64)
     return picture_generator(), picture_discriminator(workload == "w3"), 64, 64, (1, 28, 28)
 
 
-def prepare(workload):
+def product():
+    a, b = (torch.randn(clock.PRODUCT, clock.PRODUCT) for _ in range(2))
+    c = torch.empty(clock.PRODUCT, clock.PRODUCT)
+    return lambda: torch.matmul(a, b, out=c)
+
+
+def graphed(step):
+    """The step as one CUDA graph: recorded after a few runs on a stream of its own."""
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+def prepare(workload, capturable=False):
     torch.manual_seed(0)
+    if workload == "product":
+        return product()
     g, d, batch, noise, shape = nets(workload)
-    adam = lambda net: torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    adam = lambda net: torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999), capturable=capturable)
     of_g, of_d = adam(g), adam(d)
     x = torch.randn(batch, *shape)
     wasserstein = workload == "w4"
@@ -101,5 +138,18 @@ def prepare(workload):
 if __name__ == "__main__":
     options = clock.arguments()
     torch.set_num_threads(options.workers or os.cpu_count() or 1)
+    wait = lambda: None
+    if options.gpu:
+        torch.set_default_device("cuda")
+        wait = torch.cuda.synchronize
+        if options.precision == "full":
+            torch.backends.cuda.matmul.allow_tf32 = False
+            torch.backends.cudnn.allow_tf32 = False
+    kind = "torch-graph" if options.graph else "torch"
     for name in options.workloads:
-        clock.report("torch", name, lambda: prepare(name), options.seconds)
+
+        def prepared():
+            step = prepare(name, capturable=options.graph)
+            return graphed(step) if options.graph else step
+
+        clock.report(kind, name, prepared, options.seconds, options.block, wait)

@@ -44,6 +44,7 @@ pub struct Running(Box<dyn Steps>);
 /// What all of them do, whatever their types.
 trait Steps {
     fn step(&mut self) -> saddlepoint::Result<()>;
+    fn wait(&mut self) -> saddlepoint::Result<Vec<Option<f32>>>;
     fn profile(&mut self) -> saddlepoint::Result<Vec<TurnProfile>>;
     fn engine(&self) -> &Engine;
 }
@@ -97,11 +98,22 @@ impl Workload {
     /// # Errors
     /// Those of a model's build.
     pub fn build(self, size: Size, workers: Option<usize>) -> saddlepoint::Result<Running> {
-        let config = Config::new().batch(size.batch).seed(0);
-        let config = match workers {
-            Some(n) => config.workers(n),
-            None => config,
-        };
+        let config = Config::new().seed(0);
+        self.build_with(
+            size,
+            match workers {
+                Some(n) => config.workers(n),
+                None => config,
+            },
+        )
+    }
+
+    /// As [`Workload::build`], on the device and with the seed of a configuration; the batch is the size's.
+    ///
+    /// # Errors
+    /// Those of a model's build.
+    pub fn build_with(self, size: Size, config: Config) -> saddlepoint::Result<Running> {
+        let config = config.batch(size.batch);
         let x = |sample: &[usize]| {
             let shape = [&[size.batch], sample].concat();
             let mut draws = Stream::Synthetic { set: self.name() }.open(0);
@@ -135,6 +147,14 @@ impl Running {
     /// Those of a model's step.
     pub fn step(&mut self) -> saddlepoint::Result<()> {
         self.0.step()
+    }
+
+    /// Waits until all steps so far have been made, and gives the objectives.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn wait(&mut self) -> saddlepoint::Result<Vec<Option<f32>>> {
+        self.0.wait()
     }
 
     /// One step, every part of it by itself under the clock.
@@ -172,6 +192,10 @@ macro_rules! steps {
         impl Steps for Held<$model> {
             fn step(&mut self) -> saddlepoint::Result<()> {
                 self.model.step(&self.batch)
+            }
+
+            fn wait(&mut self) -> saddlepoint::Result<Vec<Option<f32>>> {
+                self.model.engine_mut().metrics()
             }
 
             fn profile(&mut self) -> saddlepoint::Result<Vec<TurnProfile>> {
