@@ -35,7 +35,15 @@ pub(super) fn place(
     for (number, step) in steps.iter().enumerate() {
         match &step.work {
             StepWork::Kernel { args, .. } => args.iter().for_each(|a| touch(a.buffer, number)),
-            StepWork::Dot(_, spots) | StepWork::Conv(_, spots) => spots.iter().for_each(|s| touch(s.buffer, number)),
+            StepWork::Dot(_, spots) | StepWork::Conv(_, spots) => {
+                // A result that only the epilogue sees is never written.
+                let written = step.epilogue.as_ref().is_none_or(|epilogue| epilogue.kept);
+                spots.iter().take(if written { 3 } else { 2 }).for_each(|s| touch(s.buffer, number));
+            }
+        }
+        if let Some(epilogue) = &step.epilogue {
+            let others = epilogue.args.iter().enumerate().filter(|(param, _)| *param != epilogue.param);
+            others.for_each(|(_, arg)| touch(arg.buffer, number));
         }
     }
     inputs.iter().flatten().for_each(|b| touch(*b, 0));

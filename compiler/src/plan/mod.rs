@@ -5,7 +5,7 @@
 //!
 //! `small` (short products written out) → `sums` (products that are summed) → `analysis` (what is in memory, what is computed together) → `layout` (axis orders), `pieces` (what is written where a concatenation has it) → `units` and `draft` (bodies over
 //! [`Affine`] accesses, contraction specifications) → `order` (loops, vector axis, shares) → `schedule` (order of the steps,
-//! states written in place, barriers) → `arena` (offsets).
+//! states written in place, barriers), `epilogues` (kernels that join a product) → `arena` (offsets).
 //!
 //! What always holds: between two steps without a barrier no worker reads or writes what another one writes; a state is
 //! overwritten only where no later step reads its old value; host outputs stay in place until the next run.
@@ -16,6 +16,7 @@ mod arena;
 mod contraction;
 mod cost;
 mod draft;
+mod epilogues;
 mod kernel;
 mod layout;
 mod order;
@@ -30,6 +31,7 @@ pub use affine::Affine;
 pub use contraction::{BatchAxis, ContractAxis, ConvSpec, DotSpec, LeftAxis, RightAxis, SpatialAxis};
 pub use cost::plan_cost;
 pub use draft::BufferId;
+pub use epilogues::FEW;
 pub use kernel::{Access, Axis, Inst, Kernel, ReduceKind, Reduction, Store, StoreMode, ValueId};
 pub use units::Spot;
 
@@ -99,6 +101,19 @@ impl StepWork {
     }
 }
 
+/// A kernel that is computed on the result of a product or convolution before that is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epilogue {
+    /// Index into [`Plan::kernels`].
+    pub kernel: usize,
+    /// Its buffers.
+    pub args: Vec<Arg>,
+    /// Which of them is the result.
+    pub param: usize,
+    /// Whether the result itself is written as well, for others.
+    pub kept: bool,
+}
+
 /// One step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -106,6 +121,8 @@ pub struct Step {
     pub barrier: bool,
     /// What is done.
     pub work: StepWork,
+    /// What is done with its result at once, of a product or convolution.
+    pub epilogue: Option<Epilogue>,
     /// Nodes whose values it completes.
     pub nodes: Vec<NodeId>,
 }
@@ -239,12 +256,19 @@ pub struct Options {
     pub share_from: usize,
     /// What the plan's time is estimated by. It decides nothing here.
     pub rates: Rates,
+    /// Whether products and convolutions may have epilogues; of one worker only.
+    pub epilogues: bool,
 }
 
 impl Options {
+    /// For a device whose products can have epilogues.
+    pub fn device() -> Options {
+        Options { epilogues: true, ..Options::new(1) }
+    }
+
     /// For this many workers. Kernels that take less than a few barriers are not shared out.
     pub fn new(workers: usize) -> Options {
-        Options { workers: workers.max(1), share_from: 8192, rates: Rates::CPU }
+        Options { workers: workers.max(1), share_from: 8192, rates: Rates::CPU, epilogues: false }
     }
 }
 

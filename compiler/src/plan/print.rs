@@ -29,6 +29,19 @@ impl Plan {
     pub fn describe(&self, step: &super::Step) -> String {
         let nodes: Vec<String> = step.nodes.iter().map(|n| format!("%{}", n.0)).collect();
         let nodes = nodes.join(" ");
+        let after = step.epilogue.as_ref().map_or(String::new(), |epilogue| {
+            let args: Vec<String> = epilogue
+                .args
+                .iter()
+                .enumerate()
+                .map(|(p, arg)| match p == epilogue.param {
+                    true => "result".to_string(),
+                    false => self.arg(arg),
+                })
+                .collect();
+            let kept = if epilogue.kept { ", kept" } else { "" };
+            format!(", then kernel{}({}){kept}", epilogue.kernel, args.join(", "))
+        });
         match &step.work {
             StepWork::Kernel { kernel, args, parts } => {
                 let args: Vec<String> = args.iter().map(|a| self.arg(a)).collect();
@@ -40,7 +53,7 @@ impl Plan {
                 let rows = over(&spec.rows);
                 let into = if spec.accumulate { "+>" } else { "->" };
                 format!(
-                    "{nodes} = dot({}, {}) {into} {}: batch [{}] m [{}] n [{}] k [{}]{rows}",
+                    "{nodes} = dot({}, {}) {into} {}: batch [{}] m [{}] n [{}] k [{}]{rows}{after}",
                     self.spot(spots[0].buffer, spots[0].offset),
                     self.spot(spots[1].buffer, spots[1].offset),
                     self.spot(spots[2].buffer, spots[2].offset),
@@ -54,7 +67,7 @@ impl Plan {
                 let axes: Vec<String> =
                     spec.spatial.iter().map(|s| format!("{}*{}->{}", s.input, s.kernel, s.output)).collect();
                 format!(
-                    "{nodes} = conv({}, {}) -> {}: samples {} groups {} channels {} features {} {}{}",
+                    "{nodes} = conv({}, {}) -> {}: samples {} groups {} channels {} features {} {}{}{after}",
                     self.spot(spots[0].buffer, spots[0].offset),
                     self.spot(spots[1].buffer, spots[1].offset),
                     self.spot(spots[2].buffer, spots[2].offset),

@@ -3,7 +3,6 @@
 //! In: units of work and their buffers. Out: the finished [`Plan`]. Units run after those that produce what they read; among
 //! ready ones the graph's order decides, and updates of states come last, so that they can overwrite the state.
 
-use super::arena;
 use super::draft::Draft;
 use super::kernel::{Access, Inst, Kernel, Reduction, Store, StoreMode};
 use super::order::{Sharing, order, parts};
@@ -11,6 +10,7 @@ use super::units::{Spot, Work};
 use super::{
     Affine, Arg, BufferId, ConvSpec, DotSpec, HostOutput, Memories, Memory, Options, Plan, PlanSummary, Step, StepWork, Unit,
 };
+use super::{arena, epilogues};
 use crate::ir::{DType, NodeId};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +40,9 @@ pub(super) fn schedule(
     }
     builder.states_in_place(&mut memories);
     let Steps { kernels, mut steps, .. } = builder;
+    if options.epilogues && workers == 1 {
+        epilogues::join(&mut steps, &kernels, &memories, &outputs);
+    }
     let sizes = arena::place(&steps, &mut memories, &inputs, &outputs);
     barriers(&mut steps, &kernels, &memories, workers);
     let summary = summarise(&steps, &kernels, sizes);
@@ -181,7 +184,7 @@ impl Steps {
     }
 
     fn push(&mut self, work: StepWork, nodes: &[NodeId]) {
-        self.steps.push(Step { barrier: false, work, nodes: nodes.to_vec() });
+        self.steps.push(Step { barrier: false, work, epilogue: None, nodes: nodes.to_vec() });
     }
 
     fn push_kernel(&mut self, mut kernel: Kernel, sharing: Sharing, mut args: Vec<Arg>, nodes: &[NodeId]) {

@@ -419,3 +419,41 @@ fn what_was_touched_a_short_while_ago_is_near() {
     assert_eq!((kernels, same), (2, 2));
     assert!(near < far, "{near} ps, {far} ps");
 }
+
+/// A product, a bias and an activation: one step, and the product itself is nowhere in memory.
+#[test]
+fn what_follows_a_product_is_its_epilogue() {
+    let b = Builder::new();
+    let (x, w) = (b.input("x", Type::f32([32, 16])), b.input("w", Type::f32([16, 24])));
+    let bias = b.input("bias", Type::f32([24]));
+    let dims = DotDims { lhs_contract: vec![1], rhs_contract: vec![0], ..DotDims::default() };
+    let product = x.dot(&w, dims);
+    let y = (&product + &bias.broadcast(&[32, 24], &[1])).tanh();
+    b.output("y", &y);
+    let graph = b.finish().unwrap();
+    let [host, device] = [Options::new(1), Options::device()].map(|options| super::plan(&graph, &options).unwrap());
+    assert_eq!((host.steps.len(), device.steps.len()), (2, 1), "{device}");
+    let epilogue = device.steps[0].epilogue.as_ref().unwrap();
+    assert!(!epilogue.kept && host.steps.iter().all(|step| step.epilogue.is_none()));
+    assert_eq!(host.arena - device.arena, 32 * 24, "the product has no memory of its own\n{device}");
+}
+
+/// A product that others read too is written beside what its epilogue makes of it; and an epilogue cannot use what is not there yet.
+#[test]
+fn epilogues_keep_what_others_need_and_wait_for_nothing() {
+    let b = Builder::new();
+    let (x, w) = (b.input("x", Type::f32([32, 16])), b.input("w", Type::f32([16, 24])));
+    let dims = || DotDims { lhs_contract: vec![1], rhs_contract: vec![0], ..DotDims::default() };
+    let first = x.dot(&w, dims());
+    b.output("first", &first);
+    b.output("tanh", &first.tanh());
+    // The sum needs both products: it is the epilogue of the later one only.
+    let second = x.sin().dot(&w, dims());
+    b.output("sum", &(&second + &x.exp().dot(&w, dims())).sin());
+    let plan = super::plan(&b.finish().unwrap(), &Options::device()).unwrap();
+    let epilogues: Vec<_> = plan.steps.iter().filter_map(|step| step.epilogue.as_ref()).collect();
+    assert_eq!(epilogues.len(), 2, "{plan}");
+    assert_eq!(epilogues.iter().filter(|epilogue| epilogue.kept).count(), 1, "{plan}");
+    let last = plan.steps.iter().rposition(|step| matches!(step.work, StepWork::Dot(..))).unwrap();
+    assert!(plan.steps[last].epilogue.is_some(), "{plan}");
+}

@@ -227,7 +227,7 @@ impl System {
             let found = machine::run(&device, &program).unwrap_or_else(|e| panic!("{name}: {e}"));
             compare(&program, &found).unwrap_or_else(|e| panic!("{name}: {e}\n{optimised}"));
             // Shaders are well formed, whether or not there is a GPU; where there is one, they compute the same.
-            let plan = plan(&program.graph, &Options::new(1)).expect("the program can be planned");
+            let plan = plan(&program.graph, &Options::device()).expect("the program can be planned");
             wgsl::lower(&plan, &wgsl::Options::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
             #[cfg(feature = "gpu")]
             if let Some(gpu) = &gpu {

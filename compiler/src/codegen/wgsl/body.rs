@@ -14,6 +14,8 @@ pub struct Body<'a> {
     pub kernel: &'a Kernel,
     /// Where its parameters lie.
     pub layout: &'a Layout,
+    /// The parameter whose elements are not read but stand in `given_`: an epilogue's.
+    pub given: Option<usize>,
 }
 
 impl Body<'_> {
@@ -99,6 +101,7 @@ impl Body<'_> {
                 0 => format!("I({})", self.affine(at)),
                 step => format!("I({}) + I(0, {step}, {}, {})", self.affine(at), 2 * step, 3 * step),
             },
+            Inst::Load(access, _) if self.given == Some(access.param) => "given_".to_string(),
             Inst::Load(access, dtype) => Body::typed(*dtype, &self.words(access, None)),
             Inst::LoadAt { access, index, stride, limit, dtype } => {
                 let name = format!("d{id}");

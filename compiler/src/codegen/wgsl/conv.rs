@@ -169,5 +169,6 @@ pub fn product(spec: &ConvSpec, aligned: &[bool]) -> Product {
         param: 2,
         vectors: aligned[2] && even && spec.features.c == 1 && spec.features.extent.is_multiple_of(4),
         accumulate: false,
+        finish: None,
     }
 }

@@ -72,6 +72,7 @@ pub fn product(spec: &DotSpec, aligned: &[bool]) -> Product {
         param: 2,
         vectors,
         accumulate: spec.accumulate,
+        finish: None,
     }
 }
 

@@ -134,7 +134,7 @@ impl<'a> Writer<'a> {
 
     /// All instructions, and the stores behind them.
     fn work(&self) -> Result<String> {
-        let body = Body { kernel: self.kernel, layout: &self.layout };
+        let body = Body { kernel: self.kernel, layout: &self.layout, given: None };
         let mut text = String::new();
         for id in 0..self.kernel.body.len() {
             text += &body.instruction(id)?;
@@ -196,7 +196,7 @@ impl<'a> Writer<'a> {
         let workgroups = kept.div_ceil(places);
         let groups = groups(workgroups * segments);
         let reductions = &self.kernel.reductions;
-        let body = Body { kernel: self.kernel, layout: &self.layout };
+        let body = Body { kernel: self.kernel, layout: &self.layout, given: None };
         let mut text = String::new();
         if rows > 1 {
             text += &format!("var<workgroup> shared_: array<F, {size}>;\n");

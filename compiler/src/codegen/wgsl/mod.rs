@@ -20,8 +20,9 @@ mod text;
 pub use product::Tile;
 pub use text::Region;
 
-use crate::plan::{BufferId, Memory, Plan, StepWork};
+use crate::plan::{BufferId, FEW, Memory, Plan, Step, StepWork};
 use crate::{Error, Result};
+use product::{Finish, Product};
 use std::collections::BTreeMap;
 
 /// How shaders are written.
@@ -114,7 +115,7 @@ const MOST_ELEMENTS: usize = 1 << 31;
 pub fn lower(plan: &Plan, options: &Options) -> Result<Program> {
     let mut writer = Writer::new(plan, options);
     for (number, step) in plan.steps.iter().enumerate() {
-        writer.step(number, &step.work)?;
+        writer.step(number, step)?;
     }
     let mut program = writer.program;
     // The scratch lies behind the arena.
@@ -179,11 +180,13 @@ impl<'a> Writer<'a> {
         })
     }
 
-    fn step(&mut self, number: usize, work: &StepWork) -> Result<()> {
-        let places: Vec<(BufferId, i64)> = match work {
+    fn step(&mut self, number: usize, step: &Step) -> Result<()> {
+        let work = &step.work;
+        let mut places: Vec<(BufferId, i64)> = match work {
             StepWork::Kernel { args, .. } => args.iter().map(|a| (a.buffer, a.offset)).collect(),
             StepWork::Dot(_, spots) | StepWork::Conv(_, spots) => spots.iter().map(|s| (s.buffer, s.offset)).collect(),
         };
+        places.extend(step.epilogue.iter().flat_map(|epilogue| &epilogue.args).map(|a| (a.buffer, a.offset)));
         let mut sites = places.into_iter().map(|(buffer, offset)| self.site(buffer, offset)).collect::<Result<Vec<_>>>()?;
         let swapped = match work {
             StepWork::Dot(spec, _) => {
@@ -197,16 +200,20 @@ impl<'a> Writer<'a> {
         let work = swapped.as_ref().unwrap_or(work);
         let regions: Vec<Region> = sites.iter().map(|site| site.region()).collect();
         let aligned: Vec<bool> = sites.iter().map(|site| site.aligned()).collect();
-        let form = match work {
+        let finish = self.finish(step);
+        let mut form = match work {
             StepWork::Kernel { kernel, .. } => format!("kernel {kernel}"),
             StepWork::Dot(spec, _) => {
                 format!("{:?}", crate::plan::DotSpec { reused: [false; 2], rows: vec![], ..spec.clone() })
             }
             StepWork::Conv(spec, _) => format!("{spec:?}"),
         };
+        if let (Some(finish), Some(epilogue)) = (&finish, &step.epilogue) {
+            form += &format!(" {} {} {} {}", epilogue.kernel, finish.param, finish.offset, finish.kept);
+        }
         let key = (form, regions, aligned);
         if !self.known.contains_key(&key) {
-            let sources = self.sources(work, &key.1, &key.2)?;
+            let sources = self.sources(work, finish, &key.1, &key.2)?;
             let mut shaders = Vec::with_capacity(sources.len());
             for Source { text, groups, scratch } in sources {
                 let next = self.program.shaders.len();
@@ -235,7 +242,17 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn sources(&self, work: &StepWork, regions: &[Region], aligned: &[bool]) -> Result<Vec<Source>> {
+    /// A step's epilogue, with its parameters behind the product's.
+    fn finish(&self, step: &Step) -> Option<Finish> {
+        let (epilogue, StepWork::Dot(_, spots) | StepWork::Conv(_, spots)) = (step.epilogue.as_ref()?, &step.work) else {
+            return None;
+        };
+        let mut kernel = self.plan.kernels[epilogue.kernel].clone();
+        kernel.accesses_mut().into_iter().for_each(|access| access.param += spots.len());
+        Some(Finish { kernel, param: epilogue.param + spots.len(), offset: spots[2].offset, kept: epilogue.kept })
+    }
+
+    fn sources(&self, work: &StepWork, finish: Option<Finish>, regions: &[Region], aligned: &[bool]) -> Result<Vec<Source>> {
         let layout = || text::Layout { width: 1, regions: regions.to_vec(), aligned: aligned.to_vec(), vectors: vec![] };
         let nest = |kernel: &crate::plan::Kernel| {
             if kernel.axes.iter().any(|axis| axis.extent == 0 && !axis.reduced) {
@@ -247,22 +264,19 @@ impl<'a> Writer<'a> {
         match work {
             StepWork::Kernel { kernel, .. } => nest(&self.plan.kernels[*kernel]),
             StepWork::Dot(spec, _) => {
-                let product = dot::product(spec, aligned);
+                let product = Product { finish, ..dot::product(spec, aligned) };
                 let [m, n, _] = product.size;
                 // A matrix times a vector is a reduction, limited by how fast the matrix is read.
-                if m.min(n) <= FEW && !spec.accumulate {
+                if m.min(n) <= FEW && !spec.accumulate && product.finish.is_none() {
                     return nest(&kernel::product(spec));
                 }
-                Ok(if product.batch * m * n == 0 { vec![] } else { product.sources(layout(), self.options) })
+                if product.batch * m * n == 0 { Ok(vec![]) } else { product.sources(layout(), self.options) }
             }
             StepWork::Conv(spec, _) => {
-                let product = conv::product(spec, aligned);
+                let product = Product { finish, ..conv::product(spec, aligned) };
                 let empty = product.batch * product.size[0] * product.size[1] == 0;
-                Ok(if empty { vec![] } else { product.sources(layout(), self.options) })
+                if empty { Ok(vec![]) } else { product.sources(layout(), self.options) }
             }
         }
     }
 }
-
-/// Rows or columns of a product up to which it is no product of tiles.
-const FEW: usize = 4;

@@ -6,9 +6,12 @@
 //! axis, and keep 8×8 (or 4×4) elements of C in registers. Few tiles with long sums are cut along the sum into segments, which
 //! a second shader adds up in order.
 
+use super::body::Body;
 use super::kernel::{entry, groups};
 use super::text::{Layout, Region};
 use super::{Options, Source};
+use crate::Result;
+use crate::plan::Kernel;
 
 /// Along which of an operand's two axes memory can be read four elements at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,54 @@ pub struct Product {
     pub vectors: bool,
     /// Whether the product is added to what is there.
     pub accumulate: bool,
+    /// What is done with the result at once.
+    pub finish: Option<Finish>,
+}
+
+/// A kernel that is computed on the result before it is written.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// The kernel; its parameters stand behind the product's three.
+    pub kernel: Kernel,
+    /// Which of them is the result.
+    pub param: usize,
+    /// Elements from the beginning of the result's buffer to the place of address 0.
+    pub offset: i64,
+    /// Whether the result itself is written as well.
+    pub kept: bool,
+}
+
+impl Finish {
+    /// The coefficients by which the kernel's axes go through the result.
+    fn coefs(&self) -> Option<&[i64]> {
+        self.kernel.body.iter().find_map(|inst| match inst {
+            crate::plan::Inst::Load(access, _) if access.param == self.param => Some(&access.at.coefs[..]),
+            _ => None,
+        })
+    }
+
+    /// Whether four neighbouring columns can be finished at once.
+    fn wide(&self) -> bool {
+        let Some((v, coefs)) = self.kernel.vector.zip(self.coefs()) else { return false };
+        let along = self.kernel.stores.iter().all(|store| store.access.at.coefs[v] == 1);
+        coefs[v] == 1 && self.kernel.axes[v].extent.is_multiple_of(4) && along
+    }
+
+    /// The statements that compute the kernel where the result's element `relative` has the value `given_`.
+    fn statements(&self, layout: &Layout) -> Result<String> {
+        let body = Body { kernel: &self.kernel, layout, given: Some(self.param) };
+        let mut text = format!("let place_ = u32(relative + {});\n", self.offset);
+        for (k, (axis, coef)) in self.kernel.axes.iter().zip(self.coefs().unwrap_or_default()).enumerate() {
+            text += &format!("let i{k} = i32(place_ / {coef}u % {}u);\n", axis.extent);
+        }
+        for id in 0..self.kernel.body.len() {
+            text += &body.instruction(id)?;
+        }
+        for (number, store) in self.kernel.stores.iter().enumerate() {
+            text += &body.store(store, number);
+        }
+        Ok(text)
+    }
 }
 
 /// The address of a place that there is not.
@@ -104,7 +155,10 @@ impl Product {
     }
 
     /// The shaders, in order.
-    pub fn sources(&self, mut layout: Layout, options: &Options) -> Vec<Source> {
+    ///
+    /// # Errors
+    /// An op without code in the epilogue.
+    pub fn sources(&self, mut layout: Layout, options: &Options) -> Result<Vec<Source>> {
         let [m, n, k] = self.size;
         let tile = options.tile.unwrap_or_else(|| self.tile());
         let longest = k.div_ceil(4 * TERMS).max(1);
@@ -115,18 +169,35 @@ impl Product {
             layout.regions.push(Region::Arena);
             layout.aligned.push(true);
         }
-        let whole = n % 4 == 0 && (segments > 1 || self.vectors);
-        let written = if segments > 1 { Region::Arena } else { layout.regions[self.param] };
-        layout.vectors = Region::ALL.into_iter().filter(|region| whole || *region != written).collect();
-        let mut sources = vec![self.main(&layout, tile, segments, whole, options)];
+        let wide = self.vectors && self.finish.as_ref().is_none_or(Finish::wide);
+        let whole = n.is_multiple_of(4) && (segments > 1 || wide);
+        if segments == 1 && whole && self.finish.is_some() {
+            layout.width = 4;
+        }
+        // A region is seen in vectors where all that is written to it is whole vectors.
+        let mut scalar = Vec::new();
+        if segments > 1 {
+            scalar.extend((!whole).then_some(Region::Arena));
+        } else {
+            scalar.extend((!whole && self.keeps()).then_some(layout.regions[self.param]));
+            for (finish, store) in
+                self.finish.iter().flat_map(|finish| finish.kernel.stores.iter().map(move |s| (finish, s)))
+            {
+                let param = store.access.param;
+                let vector = whole && Body::aligned(&finish.kernel, &store.access, layout.aligned[param]);
+                scalar.extend((!vector).then_some(layout.regions[param]));
+            }
+        }
+        layout.vectors = Region::ALL.into_iter().filter(|region| !scalar.contains(region)).collect();
+        let mut sources = vec![self.main(&layout, tile, segments, whole, options)?];
         if segments > 1 {
             sources[0].scratch = segments * results;
-            sources.push(self.combine(layout, segments, results));
+            sources.push(self.combine(layout, segments, results)?);
         }
-        sources
+        Ok(sources)
     }
 
-    fn main(&self, layout: &Layout, tile: Tile, segments: usize, whole: bool, options: &Options) -> Source {
+    fn main(&self, layout: &Layout, tile: Tile, segments: usize, whole: bool, options: &Options) -> Result<Source> {
         let [m, n, k] = self.size;
         let (rows4, columns4, blocks) = (tile.rows / 4, tile.columns / 4, tile.blocks);
         let threads = tile.invocations();
@@ -183,9 +254,30 @@ impl Product {
             text += &format!("store(batch, segment, {row}, {column}, c{i}{r}{j});\n");
         }
         text += "}\n";
+        if segments == 1 {
+            text += &self.finish_function(layout)?;
+        }
         text += &self.store_function(layout, segments, whole);
         let z = self.batch * segments;
-        Source { text: layout.complete(&text), groups: [m.div_ceil(tile.rows), n.div_ceil(tile.columns), z], scratch: 0 }
+        let groups = [m.div_ceil(tile.rows), n.div_ceil(tile.columns), z];
+        Ok(Source { text: layout.complete(&text), groups, scratch: 0 })
+    }
+
+    /// Whether the result itself is written.
+    fn keeps(&self) -> bool {
+        self.finish.as_ref().is_none_or(|finish| finish.kept)
+    }
+
+    /// A function that takes one element of the result, or four, to where it belongs, through the epilogue if there is one.
+    fn finish_function(&self, layout: &Layout) -> Result<String> {
+        let Some(finish) = &self.finish else { return Ok(String::new()) };
+        let mut text = String::from("fn finish(relative: i32, given_: F) {\n");
+        text += &layout.bases();
+        if finish.kept {
+            let letter = layout.regions[self.param].letter();
+            text += &format!("{letter}{}_set(p{} + relative, bitcast<U>(given_));\n", layout.width, self.param);
+        }
+        Ok(text + &finish.statements(layout)? + "}\n")
     }
 
     fn target_function(&self) -> String {
@@ -202,36 +294,44 @@ impl Product {
             let base = format!("args.at[{}][{}]", last / 4, last % 4);
             let place = format!("((segment * {}u + batch) * {m}u + row) * {n}u + column", self.batch);
             text += &format!("let at = {base} + i32({place});\n");
-            text += &four_or_each("a", n, whole, false);
+            text += &four_or_each(n, whole);
             return text + "}\n";
         }
         let letter = layout.regions[self.param].letter().to_string();
         let base = format!("args.at[{}][{}]", self.param / 4, self.param % 4);
+        let old = |width: usize, ty: &str| match self.accumulate {
+            true => format!(" + bitcast<{ty}>({letter}{width}({base} + relative))"),
+            false => String::new(),
+        };
+        let put = |width: usize, ty: &str, words: &str, value: &str| {
+            let value = format!("{value}{}", old(width, ty));
+            match self.finish {
+                Some(_) => format!("finish(relative, {value});\n"),
+                None => format!("{letter}{width}_set({base} + relative, bitcast<{words}>({value}));\n"),
+            }
+        };
         if whole {
             text += &format!("let relative = place(batch, row, column);\nif (relative == {NOWHERE}) {{ return; }}\n");
-            text += &format!("let at = {base} + relative;\n");
-            text += &four_or_each(&letter, n, true, self.accumulate);
-            return text + "}\n";
+            return text + &put(4, "vec4<f32>", "vec4<u32>", "value") + "}\n";
         }
         for lane in 0..4 {
             text += &format!("if (column + {lane}u < {n}u) {{\n");
             text += &format!("let relative = place(batch, row, column + {lane}u);\n");
-            text += &format!("let at = {base} + relative;\n");
-            let old = if self.accumulate { format!(" + bitcast<f32>({letter}1(at))") } else { String::new() };
-            text += &format!("if (relative != {NOWHERE}) {{ {letter}1_set(at, bitcast<u32>(value[{lane}]{old})); }}\n}}\n");
+            let put = put(1, "f32", "u32", &format!("value[{lane}]"));
+            text += &format!("if (relative != {NOWHERE}) {{ {put} }}\n}}\n");
         }
         text + "}\n"
     }
 
     /// The shader that adds up segments: one invocation a result.
-    fn combine(&self, layout: Layout, segments: usize, results: usize) -> Source {
+    fn combine(&self, layout: Layout, segments: usize, results: usize) -> Result<Source> {
         const SIZE: usize = 64;
         let [m, n, _] = self.size;
-        let layout = Layout { vectors: vec![], ..layout };
+        let layout = Layout { width: 1, vectors: vec![], ..layout };
         let groups = groups(results.div_ceil(SIZE));
         let letter = layout.regions[self.param].letter();
         let last = layout.regions.len() - 1;
-        let mut text = self.target_function();
+        let mut text = self.target_function() + &self.finish_function(&layout)?;
         text += &entry(SIZE);
         text += &layout.bases();
         text += &format!("let id = (group.x + group.y * {}u) * {SIZE}u + local;\n", groups[0]);
@@ -241,19 +341,21 @@ impl Product {
         text += &format!("for (var s = 0u; s < {segments}u; s++) {{ ");
         text += &format!("sum += bitcast<f32>(a1(p{last} + i32(s * {results}u + id))); }}\n");
         let old = if self.accumulate { format!(" + bitcast<f32>({letter}1(p{} + at))", self.param) } else { String::new() };
-        text += &format!("{letter}1_set(p{} + at, bitcast<u32>(sum{old}));\n}}\n", self.param);
-        Source { text: layout.complete(&text), groups, scratch: 0 }
+        text += &match self.finish {
+            Some(_) => format!("finish(at, sum{old});\n}}\n"),
+            None => format!("{letter}1_set(p{} + at, bitcast<u32>(sum{old}));\n}}\n", self.param),
+        };
+        Ok(Source { text: layout.complete(&text), groups, scratch: 0 })
     }
 }
 
-/// Stores `value` at `at`: as one vector, or each of the columns that there are.
-fn four_or_each(letter: &str, columns: usize, whole: bool, accumulate: bool) -> String {
+/// Stores four columns of partial results at `at`: as one vector, or each of those that there are.
+fn four_or_each(columns: usize, whole: bool) -> String {
     if whole {
-        let old = if accumulate { format!(" + bitcast<vec4<f32>>({letter}4(at))") } else { String::new() };
-        return format!("{letter}4_set(at, bitcast<vec4<u32>>(value{old}));\n");
+        return "a4_set(at, bitcast<vec4<u32>>(value));\n".into();
     }
     let each = |lane: usize| {
-        format!("if (column + {lane}u < {columns}u) {{ {letter}1_set(at + {lane}, bitcast<u32>(value[{lane}])); }}\n")
+        format!("if (column + {lane}u < {columns}u) {{ a1_set(at + {lane}, bitcast<u32>(value[{lane}])); }}\n")
     };
     (0..4).map(each).collect()
 }

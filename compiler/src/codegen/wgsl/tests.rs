@@ -9,7 +9,7 @@ fn shaders_of_random_programs_are_well_formed() {
     let options = testing::Options { nodes: 60, ..testing::Options::default() };
     for seed in 0..150 {
         let program = testing::random_program(seed, &options);
-        let plan = plan(&program.graph, &plan::Options::new(1)).unwrap();
+        let plan = plan(&program.graph, &plan::Options::device()).unwrap();
         let forms = [
             Options::default(),
             Options { unroll: 4, segments: Some(3), tile: Some(Tile::ALL[0]) },

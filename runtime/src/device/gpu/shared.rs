@@ -101,7 +101,7 @@ impl GpuDevice {
     /// When the graph is not well formed, or this compiler fails on it, or the driver does.
     pub fn compile(&self, graph: &Graph) -> Result<GpuExecutable> {
         verify(graph)?;
-        let plan = plan::plan(graph, &plan::Options::new(1))?;
+        let plan = plan::plan(graph, &plan::Options::device())?;
         let program = wgsl::lower(&plan, &self.options)?;
         GpuExecutable::new(self.shared.clone(), graph, plan, program)
     }
