@@ -287,3 +287,26 @@ fn what_does_not_fit_is_said() {
     let error = outcome.expect_err("no software device has buffers of 4 GB").to_string();
     assert!(error.contains("smaller batch"), "{error}");
 }
+
+/// What was saved is there, every further call says what happened, and training goes on elsewhere.
+#[test]
+fn a_lost_device_is_an_error_and_nothing_is_lost_with_it() {
+    let Some(_) = devices::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let mut gpu = small(Device::Gpu);
+    step(&mut gpu, 0);
+    gpu.save(&path).unwrap();
+    gpu.engine().lose_device();
+    // A step is recorded; who waits for it learns that it was not made.
+    let _ = gpu.step(&[SmallBatch { x: picture(1) }]);
+    assert!(gpu.engine_mut().metrics().is_err());
+    for _ in 0..3 {
+        let error = gpu.step(&[SmallBatch { x: picture(1) }]).unwrap_err().to_string();
+        assert!(error.contains("last checkpoint"), "{error}");
+    }
+    assert!(gpu.sample(2).is_err() && gpu.save(&path).is_err());
+    let mut cpu = small(Device::Cpu);
+    cpu.load(&path).unwrap();
+    step(&mut cpu, 1);
+}

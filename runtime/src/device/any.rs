@@ -86,6 +86,14 @@ impl AnyDevice {
         }
     }
 
+    /// Loses a GPU; for tests.
+    #[cfg(feature = "gpu")]
+    pub fn lose(&self) {
+        if let AnyDevice::Gpu(device) = self {
+            device.lose();
+        }
+    }
+
     /// How often host and device met, where they are apart.
     #[cfg(feature = "gpu")]
     pub fn traffic(&self) -> Option<gpu::Traffic> {

@@ -219,6 +219,13 @@ impl Engine {
         self.device.traffic()
     }
 
+    /// Loses the GPU, as a driver may; for tests.
+    #[cfg(feature = "gpu")]
+    #[doc(hidden)]
+    pub fn lose_device(&self) {
+        self.device.lose();
+    }
+
     /// What the compiler made of the model, from the build's own records.
     pub(crate) fn brief(&self) -> String {
         let turns = self.turns.iter().map(|t| &t.program);

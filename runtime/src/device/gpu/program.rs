@@ -87,6 +87,7 @@ impl GpuExecutable {
 
     fn run_with(&mut self, states: &mut GpuStates, inputs: &[HostSlice<'_>], timer: Option<&Timer>) -> Result<()> {
         host::check(&self.inputs, inputs)?;
+        self.shared.check()?;
         self.bind(states)?;
         let Some(bound) = &self.bound else { return Ok(()) };
         self.words.clear();
@@ -98,7 +99,9 @@ impl GpuExecutable {
         }
         let (arena, _) = self.shared.arena(self.program.arena)?;
         let mut stream = self.shared.stream();
-        stream.upload(&self.shared.device, &self.given, 0, &self.words);
+        let uploaded = stream.upload(&self.shared.device, &self.given, 0, &self.words);
+        self.shared.check()?;
+        uploaded?;
         let encoder = stream.encoder(&self.shared.device);
         match timer {
             None => {

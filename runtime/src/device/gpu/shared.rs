@@ -74,10 +74,7 @@ impl GpuDevice {
         };
         let (on_error, on_loss) = (note(&fault), note(&fault));
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
-        device.set_device_lost_callback(move |reason, message| match reason {
-            wgpu::DeviceLostReason::Destroyed => {}
-            wgpu::DeviceLostReason::Unknown => on_loss(format!("the device was lost: {message}")),
-        });
+        device.set_device_lost_callback(move |_, message| on_loss(format!("the device was lost: {message}")));
         let options = wgsl::Options { unroll: if adapter.is_hardware() { 16 } else { 2 }, ..wgsl::Options::default() };
         let shared = Arc::new(Shared::new(adapter, device, queue, fault));
         Ok(GpuDevice { shared, options })
@@ -109,6 +106,12 @@ impl GpuDevice {
     /// States on this device; none yet.
     pub fn states(&self) -> super::GpuStates {
         super::GpuStates::new(self.shared.clone())
+    }
+
+    /// Loses the device, as a driver may; for tests.
+    #[doc(hidden)]
+    pub fn lose(&self) {
+        self.shared.device.destroy();
     }
 
     /// How often host and device met so far.

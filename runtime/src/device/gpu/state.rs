@@ -136,8 +136,9 @@ impl GpuStates {
             return Err(Error::device(format!("state `{name}` has {expected} values, {} given", words.len())));
         }
         let (buffer, _) = self.buffer()?;
-        self.shared.stream().upload(&self.shared.device, &buffer, first, &words);
-        self.shared.check()
+        let uploaded = self.shared.stream().upload(&self.shared.device, &buffer, first, &words);
+        self.shared.check()?;
+        uploaded
     }
 
     /// The buffer, with room for all that is declared, and numbers that tell it from any other.

@@ -15,6 +15,9 @@ const BYTES: u64 = 64 << 20;
 /// Bytes of one piece of memory for uploads.
 const CHUNK: u64 = 1 << 20;
 
+/// Bytes of memory for uploads begin at multiples of this.
+const ALIGNMENT: NonZeroU64 = NonZeroU64::new(wgpu::MAP_ALIGNMENT).unwrap();
+
 /// How often host and device met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -52,13 +55,21 @@ impl Stream {
     }
 
     /// Writes words to a buffer, behind everything recorded so far.
-    pub fn upload(&mut self, device: &wgpu::Device, to: &wgpu::Buffer, first: usize, words: &[u32]) {
+    ///
+    /// # Errors
+    /// [`Error::Device`] when there is no memory for it on its way: none is left, or the device is lost.
+    pub fn upload(&mut self, device: &wgpu::Device, to: &wgpu::Buffer, first: usize, words: &[u32]) -> Result<()> {
         let bytes: &[u8] = bytemuck::cast_slice(words);
-        let Some(size) = NonZeroU64::new(bytes.len() as u64) else { return };
+        let Some(size) = NonZeroU64::new(bytes.len() as u64) else { return Ok(()) };
         let encoder =
             self.encoder.get_or_insert_with(|| device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()));
-        self.belt.write_buffer(encoder, to, first as u64 * ELEMENT, size).copy_from_slice(bytes);
+        // The belt has a method that does all of this, and panics where the device is lost.
+        let piece = self.belt.allocate(size, ALIGNMENT);
+        let refused = |e: wgpu::MapRangeError| Error::device(format!("the GPU takes no data: {e}"));
+        piece.get_mapped_range_mut().map_err(refused)?.copy_from_slice(bytes);
+        encoder.copy_buffer_to_buffer(piece.buffer(), piece.offset(), to, first as u64 * ELEMENT, size.get());
         self.bytes += size.get();
+        Ok(())
     }
 
     /// Notes a run; submits when enough has come together.
