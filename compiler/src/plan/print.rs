@@ -42,6 +42,11 @@ impl Plan {
             let kept = if epilogue.kept { ", kept" } else { "" };
             format!(", then kernel{}({}){kept}", epilogue.kernel, args.join(", "))
         });
+        // A result that only the epilogue sees is nowhere.
+        let to = |spot: &super::Spot| match step.epilogue.as_ref().is_none_or(|epilogue| epilogue.kept) {
+            true => self.spot(spot.buffer, spot.offset),
+            false => "nowhere".to_string(),
+        };
         match &step.work {
             StepWork::Kernel { kernel, args, parts } => {
                 let args: Vec<String> = args.iter().map(|a| self.arg(a)).collect();
@@ -56,7 +61,7 @@ impl Plan {
                     "{nodes} = dot({}, {}) {into} {}: batch [{}] m [{}] n [{}] k [{}]{rows}{after}",
                     self.spot(spots[0].buffer, spots[0].offset),
                     self.spot(spots[1].buffer, spots[1].offset),
-                    self.spot(spots[2].buffer, spots[2].offset),
+                    to(&spots[2]),
                     n(spec.batch.iter().map(|x| x.extent).collect()),
                     n(spec.m.iter().map(|x| x.extent).collect()),
                     n(spec.n.iter().map(|x| x.extent).collect()),
@@ -70,7 +75,7 @@ impl Plan {
                     "{nodes} = conv({}, {}) -> {}: samples {} groups {} channels {} features {} {}{}{after}",
                     self.spot(spots[0].buffer, spots[0].offset),
                     self.spot(spots[1].buffer, spots[1].offset),
-                    self.spot(spots[2].buffer, spots[2].offset),
+                    to(&spots[2]),
                     spec.samples.extent,
                     spec.groups.extent,
                     spec.channels.extent,

@@ -121,11 +121,15 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Tiles there are, largest first.
-    pub const ALL: [Tile; 3] = [
+    /// Tiles there are: those for many rows and columns, largest first, then those for few of either.
+    pub const ALL: [Tile; 7] = [
         Tile { rows: 128, columns: 128, blocks: 2 },
         Tile { rows: 64, columns: 64, blocks: 2 },
         Tile { rows: 32, columns: 32, blocks: 1 },
+        Tile { rows: 128, columns: 4, blocks: 1 },
+        Tile { rows: 4, columns: 128, blocks: 1 },
+        Tile { rows: 64, columns: 16, blocks: 1 },
+        Tile { rows: 16, columns: 64, blocks: 1 },
     ];
 
     fn invocations(self) -> usize {
@@ -147,8 +151,15 @@ impl Product {
     /// The largest tile that leaves no core of the device idle, and is not mostly empty.
     fn tile(&self) -> Tile {
         let [m, n, _] = self.size;
+        match (m, n) {
+            (_, ..=4) => return Tile::ALL[3],
+            (..=4, _) => return Tile::ALL[4],
+            (_, ..=16) => return Tile::ALL[5],
+            (..=16, _) => return Tile::ALL[6],
+            _ => {}
+        }
         let suits = |tile: &Tile| 4 * m >= 3 * tile.rows && 4 * n >= 3 * tile.columns && self.tiles(*tile) >= WORKGROUPS;
-        Tile::ALL.into_iter().find(suits).unwrap_or(match m.min(n) {
+        Tile::ALL.into_iter().take(2).find(suits).unwrap_or(match m.min(n) {
             48.. if m.max(n) >= 48 => Tile::ALL[1],
             _ => Tile::ALL[2],
         })
@@ -226,8 +237,20 @@ impl Product {
             let own = format!("(local - {left_blocks}u)");
             text += &format!("{}}}\n", self.right.stage("right", "column0", columns4, &own));
         } else {
-            text += &format!("{{\n{}}}\n", self.left.stage("left", "row0", rows4, "local"));
-            text += &format!("{{\n{}}}\n", self.right.stage("right", "column0", columns4, "local"));
+            let sides = [
+                (&self.left, "left", "row0", rows4, left_blocks),
+                (&self.right, "right", "column0", columns4, right_blocks),
+            ];
+            for (operand, name, first, places, blocks) in sides {
+                for round in 0..blocks.div_ceil(threads) {
+                    let own = format!("(local + {}u)", round * threads);
+                    let guard = match (round + 1) * threads > blocks {
+                        true => format!("if ({own} < {blocks}u) "),
+                        false => String::new(),
+                    };
+                    text += &format!("{guard}{{\n{}}}\n", operand.stage(name, first, places, &own));
+                }
+            }
         }
         text += "workgroupBarrier();\n";
         let unroll = options.unroll.clamp(1, TERMS);
