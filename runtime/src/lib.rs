@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod files;
 mod fit;
+mod path;
 mod picture;
 mod source;
 pub mod streams;
