@@ -94,7 +94,7 @@ mod tests {
     fn tiles_stay_small_beside_many_columns() {
         for columns in [0, 1, 100, 10_000, 1 << 19, 1 << 30] {
             let rows = rows_a_tile(columns);
-            assert!(rows >= 1 && rows <= 256 && (rows == 1 || rows * columns <= TILE));
+            assert!((1..=256).contains(&rows) && (rows == 1 || rows * columns <= TILE));
         }
     }
 }

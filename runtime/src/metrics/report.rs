@@ -84,7 +84,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Report { real, generated, features, .. } = self;
         writeln!(f, "{generated} generated samples against {real} real ones, {features} features")?;
-        writeln!(f, "{:<22}{:>14}   {}", "measure", "value", "best")?;
+        writeln!(f, "{:<22}{:>14}   best", "measure", "value")?;
         for (name, value, best) in self.lines() {
             // Six digits, whatever the scale.
             let value = if value != 0.0 && !(1e-3..1e6).contains(&value.abs()) {
