@@ -5,6 +5,8 @@
 
 pub use saddlepoint_compiler as compiler;
 pub use saddlepoint_macros::gan;
+#[cfg(feature = "metrics")]
+pub use saddlepoint_runtime::metrics;
 pub use saddlepoint_runtime::{
     Array, Classes, Column, ColumnSpec, Columns, Config, Device, Drawn, Draws, Error, Fit, InMemory, Kind, Model, NetDef,
     Report, Result, Rows, Source, Subset, Tensor, TorchNames, data,
@@ -12,6 +14,8 @@ pub use saddlepoint_runtime::{
 
 /// Everything that a model and its training need.
 pub mod prelude {
+    #[cfg(feature = "metrics")]
+    pub use crate::metrics;
     pub use crate::{Classes, Config, Device, Fit, Model, Report, Rows, Source, Tensor, TorchNames, data, gan};
     pub use saddlepoint_compiler::ir::Expr;
 }

@@ -14,6 +14,8 @@ mod engine;
 mod error;
 mod files;
 mod fit;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod path;
 mod picture;
 mod source;

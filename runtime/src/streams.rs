@@ -49,6 +49,11 @@ pub enum Stream<'a> {
     },
     /// Which samples belong to the first part of a split.
     Split,
+    /// What a metric draws: directions, subsets.
+    Metric {
+        /// The metric's name.
+        name: &'a str,
+    },
 }
 
 /// Keeps the keys under which streams are derived apart from the keys under which compiled programs draw.
@@ -69,6 +74,7 @@ impl Stream<'_> {
             Stream::FixedNoise { output } => named(5, output),
             Stream::Draws { epoch } => [6, 0, epoch as u32, (epoch >> 32) as u32],
             Stream::Split => [7, 0, 0, 0],
+            Stream::Metric { name } => named(8, name),
         }
     }
 
@@ -159,6 +165,7 @@ mod tests {
             Stream::Draws { epoch: 0 },
             Stream::Draws { epoch: 1 },
             Stream::Split,
+            Stream::Metric { name: "ring" },
         ];
         let mut seen = std::collections::BTreeSet::new();
         for seed in [0, 7, 7 << 32] {

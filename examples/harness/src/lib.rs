@@ -130,7 +130,7 @@ pub fn rows(source: &dyn Source, from: usize, to: usize) -> saddlepoint::Result<
 /// have, with the distance of another thousand real ones beside it. Says whether the share is at most `limit`.
 ///
 /// # Errors
-/// The source's own.
+/// The source's own; of pictures that are not as large, or not finite.
 pub fn measure_pictures(
     prefix: &str,
     real: &dyn Source,
@@ -139,37 +139,10 @@ pub fn measure_pictures(
     limit: f64,
 ) -> saddlepoint::Result<bool> {
     let (reference, other) = (rows(real, 0, 1_000)?, rows(real, 1_000, 2_000)?);
-    let before = sliced_wasserstein(untrained, &reference, 100);
-    measure(&format!("{prefix}swd_of_real_to_real"), sliced_wasserstein(&other, &reference, 100), Threshold::None);
+    let distance = |samples: &Tensor| metrics::sliced_wasserstein(&reference, samples, 100, 0);
+    let before = distance(untrained)?;
+    measure(&format!("{prefix}swd_of_real_to_real"), distance(&other)?, Threshold::None);
     measure(&format!("{prefix}swd_untrained"), before, Threshold::None);
-    let share = sliced_wasserstein(made, &reference, 100) / before;
+    let share = distance(made)? / before;
     Ok(measure(&format!("{prefix}swd_share_of_untrained"), share, Threshold::AtMost(limit)))
-}
-
-/// Sliced Wasserstein-1 distance between two sets of equally many samples: the mean over random directions of the mean distance
-/// between sorted projections (Rabin et al. 2011).
-pub fn sliced_wasserstein(a: &Tensor, b: &Tensor, directions: usize) -> f64 {
-    let n = a.rows().min(b.rows());
-    let width = a.row(0).len();
-    let mut total = 0.0;
-    // A fixed generator: the measure is the same number for the same samples.
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut uniform = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f64 / (1u64 << 24) as f64
-    };
-    for _ in 0..directions {
-        // Sums of twelve uniforms are normal enough for a direction.
-        let mut direction: Vec<f64> = (0..width).map(|_| (0..12).map(|_| uniform()).sum::<f64>() - 6.0).collect();
-        let norm = direction.iter().map(|v| v * v).sum::<f64>().sqrt();
-        direction.iter_mut().for_each(|v| *v /= norm);
-        let project = |t: &Tensor| {
-            let dot = |i: usize| t.row(i).iter().zip(&direction).map(|(x, d)| f64::from(*x) * d).sum::<f64>();
-            let mut values: Vec<f64> = (0..n).map(dot).collect();
-            values.sort_by(f64::total_cmp);
-            values
-        };
-        total += project(a).iter().zip(project(b)).map(|(x, y)| (x - y).abs()).sum::<f64>() / n as f64;
-    }
-    total / directions as f64
 }

@@ -8,7 +8,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::error::Result;
 use crate::source::Columns;
 use crate::streams::Stream;
-use crate::tensor::{Classes, Tensor};
+use crate::tensor::{Classes, Tensor, row_width};
 
 /// Equally likely Gaussians of one width in the plane.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,20 +77,40 @@ impl Mixture {
         if points.shape().len() != 2 || points.shape()[1] != 2 {
             return Err(crate::Error::data("points of the plane", "[n, 2]", format!("{:?}", points.shape())));
         }
-        let mut reached = vec![0; self.centres.len()];
-        for row in 0..points.rows() {
-            let point = points.row(row);
-            let distance = |centre: &[f32; 2]| (point[0] - centre[0]).hypot(point[1] - centre[1]);
-            let distances = self.centres.iter().map(distance).enumerate();
+        let centres = Tensor::new([self.centres.len(), 2], self.centres.concat())?;
+        Coverage::of(points, &centres, 3.0 * f64::from(self.sigma))
+    }
+}
+
+impl Coverage {
+    /// How samples, `[n, d]`, cover modes around `centres`, `[k, d]`, in any number of dimensions: of high quality is a sample
+    /// whose nearest centre is at most `radius` away. Three standard deviations of a mode are usual in the plane; in d
+    /// dimensions a mode's own samples are about √d standard deviations away from its centre.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] when the two are not as wide.
+    pub fn of(samples: &Tensor, centres: &Tensor, radius: f64) -> Result<Coverage> {
+        let (width, wanted) = (row_width(samples.shape()), row_width(centres.shape()));
+        if width != wanted || samples.shape().is_empty() || centres.shape().is_empty() {
+            let found = format!("{:?} beside {:?}", samples.shape(), centres.shape());
+            return Err(crate::Error::data("samples beside centres", "[n, d] beside [k, d]", found));
+        }
+        let mut reached = vec![0_u32; centres.rows()];
+        for row in 0..samples.rows() {
+            let squares = |centre: usize| {
+                let pairs = samples.row(row).iter().zip(centres.row(centre));
+                pairs.map(|(&x, &c)| (f64::from(x) - f64::from(c)).powi(2)).sum::<f64>()
+            };
+            let distances = (0..centres.rows()).map(|centre| (centre, squares(centre).sqrt()));
             if let Some((mode, distance)) = distances.min_by(|(_, a), (_, b)| a.total_cmp(b))
-                && distance <= 3.0 * self.sigma
+                && distance <= radius
             {
                 reached[mode] += 1;
             }
         }
-        let tenth_of_share = points.rows() as f64 / self.centres.len() as f64 / 10.0;
+        let tenth_of_share = samples.rows() as f64 / centres.rows() as f64 / 10.0;
         let modes = reached.iter().filter(|&&n| n > 0 && f64::from(n) >= tenth_of_share).count();
-        Ok(Coverage { modes, high_quality: f64::from(reached.iter().sum::<u32>()) / points.rows().max(1) as f64 })
+        Ok(Coverage { modes, high_quality: f64::from(reached.iter().sum::<u32>()) / samples.rows().max(1) as f64 })
     }
 }
 
@@ -143,6 +163,20 @@ mod tests {
         // The fair share of 200 points is 100 a mode.
         assert_eq!(divided(9, 200), Coverage { modes: 1, high_quality: 1.0 });
         assert_eq!(divided(10, 200), Coverage { modes: 2, high_quality: 1.0 });
+    }
+
+    #[test]
+    fn modes_are_counted_in_any_number_of_dimensions() {
+        let centres = Tensor::new([2, 3], vec![0.0, 0.0, 0.0, 4.0, 4.0, 4.0]).unwrap();
+        let samples = Tensor::new([3, 3, 1], vec![0.5, 0.5, 0.5, 4.0, 4.0, 4.5, 2.0, 2.0, 2.0]).unwrap();
+        let coverage = |radius| Coverage::of(&samples, &centres, radius).unwrap();
+        assert_eq!(coverage(0.6), Coverage { modes: 1, high_quality: 1.0 / 3.0 });
+        assert_eq!(coverage(1.0), Coverage { modes: 2, high_quality: 2.0 / 3.0 });
+        assert!(
+            Coverage::of(&samples, &Tensor::zeros([2, 2]), 1.0).unwrap_err().to_string().contains("[3, 3, 1] beside [2, 2]")
+        );
+        assert!(Coverage::of(&Tensor::zeros([]), &Tensor::zeros([]), 1.0).is_err());
+        assert_eq!(Coverage::of(&samples, &Tensor::zeros([0, 3]), 1.0).unwrap().modes, 0);
     }
 
     #[test]
