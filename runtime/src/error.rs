@@ -54,6 +54,15 @@ pub enum Error {
         found: String,
     },
 
+    /// Something that has to be fetched first, as a data set.
+    #[error("{what} is not here; get it with: {remedy}")]
+    Absent {
+        /// What it is.
+        what: String,
+        /// The command that gets it.
+        remedy: String,
+    },
+
     /// A checkpoint that is damaged, foreign, or does not fit the model.
     #[error("checkpoint {}: {message}", path.display())]
     Checkpoint {

@@ -1,4 +1,8 @@
-//! What the examples share: their command line, their measures and the lines that report these.
+//! What the examples share: their command line, their measures and the lines that report these;
+//! real data sets ([`sets`]) and the classifiers that judge pictures ([`judge`]).
+
+pub mod judge;
+pub mod sets;
 
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -124,6 +128,25 @@ pub fn rows(source: &dyn Source, from: usize, to: usize) -> saddlepoint::Result<
     let mut values = vec![0.0; rows.len() * shape.iter().product::<usize>()];
     source.copy_numbers(0, &rows, &mut values)?;
     Tensor::new([vec![rows.len()], shape].concat(), values)
+}
+
+/// Samples `from..to` of the first column of classes of a source.
+///
+/// # Errors
+/// [`saddlepoint::Error::Data`] where there is no such column; the source's own.
+pub fn classes(source: &dyn Source, from: usize, to: usize) -> saddlepoint::Result<Classes> {
+    let columns = source.columns();
+    let labels = columns.iter().enumerate().find_map(|(at, column)| match column.kind {
+        saddlepoint::Kind::Classes(count) => Some((at, count, &column.shape)),
+        _ => None,
+    });
+    let Some((at, count, shape)) = labels else {
+        return Err(saddlepoint::Error::data(source.name(), "a column of classes", "none"));
+    };
+    let rows: Vec<usize> = (from..to).collect();
+    let mut values = vec![0; rows.len() * shape.iter().product::<usize>()];
+    source.copy_classes(at, &rows, &mut values)?;
+    Classes::new([&[rows.len()], &shape[..]].concat(), count, values)
 }
 
 /// Measures pictures by their sliced Wasserstein distance to a thousand real ones: as a share of what the untrained generator's
