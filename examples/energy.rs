@@ -3,7 +3,7 @@
 //! samples of softmax D (the gradient is that of the likelihood of p = eᴰ/Σeᴰ) or, structured learning's, the highest cells; or from
 //! Langevin ascent on D's input with replay, where the plane is left continuous.
 //!
-//! `cargo run --release --example energy`: MINUTES on two cores.
+//! `cargo run --release --example energy`: about one minute on two cores.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::{Options, Threshold, coverage, measure, one_nearest_neighbour_accuracy, rows};
@@ -56,7 +56,7 @@ fn main() -> saddlepoint::Result<()> {
     let points = rows(&ring.sample(200_000, seed)?, 0, 200_000)?;
     let held_out = rows(&ring.sample(2_500, seed + 1_000)?, 0, 2_500)?;
     for part in parts.into_iter().filter(|p| options.runs(p)) {
-        let rounds = options.steps.unwrap_or(6_000);
+        let rounds = options.steps.unwrap_or(4_000);
         let mut model = Energy::build(options.config(BATCH, seed).horizon(rounds))?;
         if options.explain {
             println!("{}", model.explain());

@@ -2,7 +2,7 @@
 //! for the ten f of the table. Learnt bounds between two Gaussians against the integrals of q·f(p/q), then single-step training of
 //! both players, each by its own gradient of the bound at one point, on eight Gaussians on a ring.
 //!
-//! `cargo run --release --example f_gan`: MINUTES on two cores.
+//! `cargo run --release --example f_gan`: about one minute on two cores.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::{Options, Threshold, coverage, gauss, measure, quadrature};

@@ -2,7 +2,7 @@
 //! fixed generator the best D is p/(p + q) and V there is −2 ln 2 + 2 JSD(p, q): both are learnt from samples of two Gaussians and
 //! compared with integrals. Then the whole game on eight Gaussians on a ring, with one and with five steps of D a step of G.
 //!
-//! `cargo run --release --example gan_theory`: MINUTES on two cores.
+//! `cargo run --release --example gan_theory`: about one minute on two cores.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::{Options, Threshold, coverage, gauss, measure, quadrature};

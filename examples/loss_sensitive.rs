@@ -2,14 +2,15 @@
 //! a real sample by their distance Δ. On eight Gaussians on a ring: the points of the generator; and, of an L trained against fakes
 //! all over the plane, how the margin L(G(z)) − L(x) grows with Δ where x is the real sample nearest to the fake.
 //!
-//! `cargo run --release --example loss_sensitive`: MINUTES on two cores.
+//! `cargo run --release --example loss_sensitive`: half a minute on two cores.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::{Options, Threshold, correlation, coverage, measure, rows};
 
 gan! {
-    /// Δ is the L1 distance. That L is Lipschitz in Δ, as the paper's theorems want, is what a penalty on its steepest coordinate holds
-    /// it to: else E L(x) would fall without end. Instance noise clears over the first 60% of training; then the learning rate falls.
+    /// Δ is the L1 distance. L is Lipschitz in Δ, as the paper's theorems want, by a penalty on its steepest coordinate, and near 0 at
+    /// real samples by one on its square there: else E L(x) would fall without end. Instance noise clears over the first 60% of
+    /// training; then the learning rate falls.
     pub model Sensitive {
         data  x: [2];
         noise z: normal([16]);

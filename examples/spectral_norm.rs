@@ -2,7 +2,7 @@
 //! E(1 + D(G(z)))₊ for D and −E D(G(z)) for G. After training on eight Gaussians on a ring and on twenty-five on a grid, σ of each
 //! layer, known to the model by a power iteration a step, against the largest singular value.
 //!
-//! `cargo run --release --example spectral_norm`: MINUTES on two cores.
+//! `cargo run --release --example spectral_norm`: a minute and a half on two cores.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::{Options, Threshold, coverage, largest_singular_value, measure};

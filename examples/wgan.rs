@@ -2,7 +2,7 @@
 //! of five steps, both players by RMSProp at 5·10⁻⁵. What the critic finds between pairs of sets of numbers against their exact
 //! Wasserstein-1 distance, the mean distance of sorted numbers; then eight Gaussians on a ring.
 //!
-//! `cargo run --release --example wgan`: MINUTES on two cores.
+//! `cargo run --release --example wgan`: less than a minute on two cores.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::{Options, Threshold, correlation, coverage, measure, quadrature, rows};

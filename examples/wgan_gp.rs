@@ -2,7 +2,7 @@
 //! On twenty-five Gaussians, all of which the generator has to find, and on pictures of clothes; derivatives of second order against
 //! differences.
 //!
-//! `cargo run --release --example wgan_gp`: MINUTES on two cores, parts by `--only`.
+//! `cargo run --release --example wgan_gp`: about five minutes on two cores, parts by `--only`.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::{Options, Threshold, coverage, measure, measure_pictures, rows};
