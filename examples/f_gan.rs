@@ -5,7 +5,7 @@
 //! `cargo run --release --example f_gan`: about one minute on two cores.
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::{Options, Threshold, coverage, gauss, measure, quadrature};
+use saddlepoint_examples_harness::{Options, Quadrature, Threshold, coverage, gauss, measure};
 
 /// p = N(0, 1) and q = N(SHIFT, SCALE²); Pearson's χ² is finite for SCALE² > ½, Neyman's for SCALE² < 2.
 const SHIFT: f64 = 0.7;
@@ -82,11 +82,13 @@ family!(gan: u * ln(u) - (u + 1) * ln(u + 1));
 family!(tv: 0.5 * abs(u - 1));
 
 type Bound = fn(Config, Fit, &Tensor) -> saddlepoint::Result<Option<(Tensor, Tensor)>>;
+/// A name, f, and what to train.
+type Row = (&'static str, fn(f64) -> f64, Bound, Ring);
 type Ring = fn(Config, Fit, &dyn Source) -> saddlepoint::Result<Option<Tensor>>;
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read_parts(&["bound", "ring"]);
-    let table: [(&str, fn(f64) -> f64, Bound, Ring); 10] = [
+    let table: [Row; 10] = [
         ("kl", |u| u * u.ln(), kl::bound, kl::ring),
         ("reverse_kl", |u| -u.ln(), reverse_kl::bound, reverse_kl::ring),
         ("pearson", |u| (u - 1.0).powi(2), pearson::bound, pearson::ring),
@@ -104,14 +106,14 @@ fn main() -> saddlepoint::Result<()> {
         ("tv", |u| 0.5 * (u - 1.0).abs(), tv::bound, tv::ring),
     ];
     // Beyond these places both densities are below e^(−32), and so is p²/q.
-    let (places, integral) = quadrature(-8.0, 8.0, 0.005);
+    let line = Quadrature::new(-8.0, 8.0, 0.005);
     let (p, q) = (|x| gauss(x, 0.0, 1.0), |x| gauss(x, SHIFT, SCALE));
     for (name, f, bound, _) in table.iter().filter(|_| options.runs("bound")) {
         let fit = options.fit_part(3_000, "runs/f_gan", &format!("bound-{name}"));
-        let Some((gain, cost)) = bound(options.config(1_024, 1), fit, &places)? else { return Ok(()) };
-        let exact = integral(&|_, x| q(x) * f(p(x) / q(x)));
+        let Some((gain, cost)) = bound(options.config(1_024, 1), fit, &line.column())? else { return Ok(()) };
+        let exact = line.integral(|_, x| q(x) * f(p(x) / q(x)));
         let at = |t: &Tensor, i: usize| f64::from(t.as_slice()[i]);
-        let learnt = integral(&|i, x| p(x) * at(&gain, i) - q(x) * at(&cost, i));
+        let learnt = line.integral(|i, x| p(x) * at(&gain, i) - q(x) * at(&cost, i));
         measure(&format!("f_gan_{name}_divergence"), exact, Threshold::None);
         measure(&format!("f_gan_{name}_bound"), learnt, Threshold::None);
         // f(1) is what the divergence of equal distributions would be: 0 but for the original GAN's f.

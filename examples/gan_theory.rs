@@ -5,7 +5,7 @@
 //! `cargo run --release --example gan_theory`: about one minute on two cores.
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::{Options, Threshold, coverage, gauss, measure, quadrature};
+use saddlepoint_examples_harness::{Options, Quadrature, Threshold, coverage, gauss, measure};
 use std::f64::consts::LN_2;
 
 const SHIFT: f64 = 1.5;
@@ -86,15 +86,15 @@ fn theorem(options: &Options) -> saddlepoint::Result<bool> {
     {
         return Ok(false);
     }
-    let (places, integral) = quadrature(-8.0, 8.0, 0.005);
-    let learnt = judge.judge(&places)?;
+    let line = Quadrature::new(-8.0, 8.0, 0.005);
+    let learnt = judge.judge(&line.column())?;
     let (p, q) = (|x| gauss(x, 0.0, 1.0), |x| gauss(x, SHIFT, SCALE));
     let half = |a: f64, b: f64| if a > 0.0 { 0.5 * a * (2.0 * a / (a + b)).ln() } else { 0.0 };
-    let optimum = -2.0 * LN_2 + 2.0 * integral(&|_, x| half(p(x), q(x)) + half(q(x), p(x)));
+    let optimum = -2.0 * LN_2 + 2.0 * line.integral(|_, x| half(p(x), q(x)) + half(q(x), p(x)));
     let d = |i: usize| f64::from(learnt.as_slice()[i]).clamp(1e-12, 1.0 - 1e-7);
-    let value = integral(&|i, x| p(x) * d(i).ln() + q(x) * (1.0 - d(i)).ln());
+    let value = line.integral(|i, x| p(x) * d(i).ln() + q(x) * (1.0 - d(i)).ln());
     let error = |i: usize, x: f64| if p(x) + q(x) > 0.01 { (d(i) - p(x) / (p(x) + q(x))).abs() } else { 0.0 };
-    let errors = (0..places.rows()).map(|i| error(i, f64::from(places.as_slice()[i])));
+    let errors = line.places().enumerate().map(|(i, x)| error(i, x));
     // The same value once more from samples, as training sees it.
     let (real, fake) = (judge.real(100_000)?, judge.fake(100_000)?);
     let mean = |t: &Tensor, f: fn(f64) -> f64| t.as_slice().iter().map(|d| f(f64::from(*d))).sum::<f64>() / t.rows() as f64;

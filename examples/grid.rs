@@ -26,14 +26,14 @@ gan! {
 gan! {
     /// PacGAN2: D judges two samples together, both real or both made, and so sees a lack of variety.
     pub model Packed {
-        data  x: [2];
-        data  y: [2];
+        data  one: [2];
+        data  other: [2];
         noise z: normal([2]);
         noise w: normal([2]);
         net G(z: [2]) -> [2] { z.dense(128).relu().dense(128).relu().dense(128).relu().dense(2) }
         net D(pack: [4]) -> [1] { pack.dense(128).relu().dense(128).relu().dense(128).relu().dense(1) }
         let fake = concat(G(z), G(w));
-        player D minimizes { E[softplus(-D(concat(x, y)))] + E[softplus(D(fake))] }
+        player D minimizes { E[softplus(-D(concat(one, other)))] + E[softplus(D(fake))] }
         player G minimizes { E[softplus(-D(fake))] }
         train { D, G: adam(5e-4, beta1 = 0.5); }
         output sample = G(z);
@@ -97,7 +97,7 @@ fn main() -> saddlepoint::Result<()> {
         ("plain", run!(Plain, |x| PlainData { x }, 256, 15_000), ["GAN 6.3, 98.2", "GAN 17.3, 94.8"], [NONE, NONE]),
         (
             "pac2",
-            run!(Packed, |x| PackedData { x, y: x }, 256, 15_000),
+            run!(Packed, |x| PackedData { one: x, other: x }, 256, 15_000),
             ["PacGAN2 7.9, 95.6", "PacGAN2 23.8, 91.3"],
             [NONE, NONE],
         ),

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 mod points;
-pub use points::{correlation, coverage, gauss, largest_singular_value, median, one_nearest_neighbour_accuracy, quadrature};
+pub use points::{Quadrature, correlation, coverage, gauss, largest_singular_value, median, one_nearest_neighbour_accuracy};
 
 /// The options every example takes.
 #[derive(Clone, Debug, Parser)]

@@ -56,13 +56,36 @@ pub fn gauss(x: f64, mean: f64, deviation: f64) -> f64 {
     (-0.5 * ((x - mean) / deviation).powi(2)).exp() / (deviation * std::f64::consts::TAU.sqrt())
 }
 
-/// The places `from`, `from + step`, … up to `to` as one column, `[n, 1]`, and the sum over them of `step` times a function of
-/// the place and its index: for smooth functions that vanish at both ends an integral to many digits.
-pub fn quadrature(from: f64, to: f64, step: f64) -> (Tensor, impl Fn(&dyn Fn(usize, f64) -> f64) -> f64) {
-    let places: Vec<f64> = (0..=((to - from) / step).round() as usize).map(|i| from + step * i as f64).collect();
-    let mut column = Tensor::zeros([places.len(), 1]);
-    column.as_mut_slice().iter_mut().zip(&places).for_each(|(slot, place)| *slot = *place as f32);
-    (column, move |f| places.iter().enumerate().map(|(i, x)| step * f(i, *x)).sum())
+/// Evenly spaced places of the line, over which functions are summed: for smooth ones that vanish at both ends an integral to many
+/// digits.
+pub struct Quadrature {
+    from: f64,
+    step: f64,
+    count: usize,
+}
+
+impl Quadrature {
+    /// The places `from`, `from + step`, … up to `to`.
+    pub fn new(from: f64, to: f64, step: f64) -> Quadrature {
+        Quadrature { from, step, count: ((to - from) / step).round() as usize + 1 }
+    }
+
+    /// The places, in order.
+    pub fn places(&self) -> impl Iterator<Item = f64> {
+        (0..self.count).map(|i| self.from + self.step * i as f64)
+    }
+
+    /// The places as a column, `[n, 1]`.
+    pub fn column(&self) -> Tensor {
+        let mut column = Tensor::zeros([self.count, 1]);
+        column.as_mut_slice().iter_mut().zip(self.places()).for_each(|(slot, place)| *slot = place as f32);
+        column
+    }
+
+    /// The integral of a function of a place's index and of the place.
+    pub fn integral(&self, f: impl Fn(usize, f64) -> f64) -> f64 {
+        self.places().enumerate().map(|(i, x)| self.step * f(i, x)).sum()
+    }
 }
 
 /// The largest singular value of a weight, read as `[leading axis, rest]`, by power iteration in f64 until it stands still.
@@ -107,9 +130,9 @@ mod tests {
         assert!((correlation(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]) - 1.0).abs() < 1e-12);
         assert!((correlation(&[(0.0, 1.0), (1.0, 0.0), (2.0, 1.0)])).abs() < 1e-12);
         assert_eq!((median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0]), median(&[])), (2.0, 2.5, 0.0));
-        let (places, integral) = quadrature(-12.0, 12.0, 0.01);
-        assert_eq!(places.shape(), [2401, 1]);
-        assert!((integral(&|_, x| x * x * gauss(x, 0.5, 2.0)) - 4.25).abs() < 1e-4);
+        let line = Quadrature::new(-12.0, 12.0, 0.01);
+        assert_eq!((line.column().shape(), line.column().row(2400)), ([2401, 1].as_slice(), [12.0].as_slice()));
+        assert!((line.integral(|_, x| x * x * gauss(x, 0.5, 2.0)) - 4.25).abs() < 1e-4);
         // Singular values 3 and 1.
         let weight = Tensor::new([2, 2], vec![2.0, 1.0, 1.0, 2.0]).unwrap();
         assert!((largest_singular_value(&weight) - 3.0).abs() < 1e-9);
