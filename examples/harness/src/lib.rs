@@ -7,7 +7,11 @@ pub mod sets;
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use saddlepoint::prelude::*;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+
+mod points;
+pub use points::{Quadrature, correlation, coverage, gauss, largest_singular_value, median, one_nearest_neighbour_accuracy};
 
 /// The options every example takes.
 #[derive(Clone, Debug, Parser)]
@@ -18,6 +22,9 @@ pub struct Options {
     /// Seed of all randomness.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Seeds from 1 to this one, in examples that report several; the example's own number if absent.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "seed")]
+    pub seeds: Option<u64>,
     /// Samples of a batch.
     #[arg(long)]
     pub batch: Option<usize>,
@@ -63,6 +70,11 @@ impl Options {
         self.only.as_deref().is_none_or(|only| only == part)
     }
 
+    /// The seeds to be run: the one asked for, else 1 to as many as asked for, or as the example has.
+    pub fn seeds(&self, default: u64) -> RangeInclusive<u64> {
+        self.seed.map_or(1..=self.seeds.unwrap_or(default), |seed| seed..=seed)
+    }
+
     /// The configuration: these options over the example's batch and seed.
     pub fn config(&self, batch: usize, seed: u64) -> Config {
         let mut config =
@@ -86,7 +98,8 @@ impl Options {
         self.fit_in(steps, self.folder(folder).join(part))
     }
 
-    fn folder(&self, folder: &str) -> PathBuf {
+    /// The run folder: the one asked for, or the example's.
+    pub fn folder(&self, folder: &str) -> PathBuf {
         self.into.clone().unwrap_or_else(|| PathBuf::from(folder))
     }
 
