@@ -25,7 +25,7 @@ pub struct Measure {
 /// What a row's commands printed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// SHA-256 of the examples' sources, the harness's and the arguments.
+    /// SHA-256 of the examples' sources and arguments.
     pub code: String,
     /// Seconds of all commands.
     pub seconds: f64,
@@ -57,22 +57,17 @@ pub fn measure_of(line: &str) -> Option<Measure> {
     Some(Measure { name: name.into(), value: value.into(), limit: limit.into(), pass })
 }
 
-/// What a row's result depends on: its examples, the harness, the arguments.
+/// What tells whether a row is to be measured again: its examples' sources and arguments. What they stand on, library and harness, has
+/// tests of its own, and would have every row measured again for every change.
 pub fn code_of(row: &Row, root: &Path) -> io::Result<String> {
-    let mut files = Vec::new();
-    collect(&root.join("examples/harness/src"), &mut files)?;
+    let mut hash = Sha256::new();
     for run in row.runs {
         let file = root.join("examples").join(run.example).with_extension("rs");
-        files.push(file);
+        let bytes = fs::read(&file).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.display())))?;
+        // The same on systems whose files have other line ends.
+        let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
+        hash.update(format!("{} {:?} {}\n{text}", run.example, run.arguments, text.len()));
     }
-    let mut hash = Sha256::new();
-    for file in &files {
-        let name = file.strip_prefix(root).unwrap_or(file).to_string_lossy().replace('\\', "/");
-        let bytes = fs::read(file).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.display())))?;
-        hash.update(format!("{name} {}\n", bytes.len()));
-        hash.update(bytes);
-    }
-    row.runs.iter().for_each(|run| hash.update(format!("{} {:?}\n", run.example, run.arguments)));
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -103,8 +98,7 @@ pub fn kept(row: &Row, root: &Path) -> Option<Outcome> {
 pub fn run(row: &Row, root: &Path) -> io::Result<Outcome> {
     let start = Instant::now();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut outcome =
-        Outcome { code: code_of(row, root)?, seconds: 0.0, processors, measures: vec![], failure: None };
+    let mut outcome = Outcome { code: code_of(row, root)?, seconds: 0.0, processors, measures: vec![], failure: None };
     for run in row.runs {
         let folder = root.join("runs/zoo").join(format!("{:02}-{}", row.number, run.example));
         if let Err(failure) = command(run, root, &folder, &mut outcome.measures) {
