@@ -60,6 +60,10 @@ fn main() -> saddlepoint::Result<()> {
         ($name:ident, $part:literal, $steps:literal) => {
             if options.runs($part) {
                 let mut gan = $name::build(options.config(512, seed))?;
+                if options.explain {
+                    println!("{}", gan.explain());
+                    return Ok(());
+                }
                 if gan.fit(&points, options.fit_part($steps, "runs/gan_theory", $part))?.interrupted {
                     return Ok(());
                 }

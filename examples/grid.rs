@@ -74,13 +74,17 @@ gan! {
     }
 }
 
-/// Trains the named model in a folder of its own and gives its samples; `None`: interrupted.
+/// Trains the named model in a folder of its own and gives its samples; `None`: stop here.
 type Run = fn(&Options, u64, &dyn Source, &str) -> saddlepoint::Result<Option<Tensor>>;
 
 macro_rules! run {
     ($model:ident, $data:expr, $batch:literal, $steps:literal) => {
         |options, seed, points, part| {
             let mut gan = $model::build(options.config($batch, seed).seed(seed))?;
+            if options.explain {
+                println!("{}", gan.explain());
+                return Ok(None);
+            }
             let fit = options.fit_part($steps, "runs/grid", part);
             if gan.fit($data(points), fit)?.interrupted { Ok(None) } else { gan.sample(2_500).map(Some) }
         }

@@ -2,7 +2,7 @@
 //! of five steps, both players by RMSProp at 5·10⁻⁵. What the critic finds between pairs of sets of numbers against their exact
 //! Wasserstein-1 distance, the mean distance of sorted numbers; then eight Gaussians on a ring.
 //!
-//! `cargo run --release --example wgan`: less than a minute on two cores.
+//! `cargo run --release --example wgan`: about one minute on two cores.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::{Options, Quadrature, Threshold, correlation, coverage, measure, rows};
@@ -67,6 +67,10 @@ fn main() -> saddlepoint::Result<()> {
         let seed = options.seed.unwrap_or(1);
         let ring = data::ring(8, 1.0, 0.01);
         let mut gan = Wgan::build(options.config(64, seed))?;
+        if options.explain {
+            println!("{}", gan.explain());
+            return Ok(());
+        }
         if !gan.fit(&ring.sample(100_000, seed)?, options.fit_part(40_000, "runs/wgan", "ring"))?.interrupted {
             coverage("wgan_ring", &ring, &gan.sample(2_500)?, Threshold::None, Threshold::None)?;
         }
