@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// The library's result type.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Everything that can go wrong.
-#[derive(Debug, thiserror::Error)]
+/// Everything that can go wrong. Its `Debug` is its message, which is what a `main` that returns it prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Open constants or Rust functions do not fit the model: found when it is built, at its place in the source.
@@ -121,6 +121,12 @@ pub enum Error {
     Compiler(saddlepoint_compiler::Error),
 }
 
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error {
     /// An [`Error::Io`] for this path.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Error {
@@ -193,6 +199,7 @@ mod tests {
         let error = Error::field("faces.bin", Some(17), "x", "finite numbers", "NaN");
         assert_eq!(error.to_string(), "faces.bin, field `x`, row 17: expected finite numbers, found NaN");
         assert_eq!(Error::data("group pair", "64 rows", "9").to_string(), "group pair: expected 64 rows, found 9");
+        assert_eq!(format!("{error:?}"), error.to_string(), "a `main` that returns it prints the message");
     }
 
     #[test]
