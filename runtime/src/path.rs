@@ -48,8 +48,7 @@ fn spherical(from: &[f32], to: &[f32]) -> Shares {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
     let (a, b) = (dot(from, from).sqrt(), dot(to, to).sqrt());
     let angle = (dot(from, to) / (a * b)).clamp(-1.0, 1.0).acos();
-    // Also what is not a number.
-    if !(angle.sin() > 1e-6) {
+    if angle.is_nan() || angle.sin() <= 1e-6 {
         return Box::new(|t| (1.0 - t, t));
     }
     Box::new(move |t| {
