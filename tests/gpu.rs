@@ -13,10 +13,10 @@ mod machine;
 use machine::run_on_gpu;
 use saddlepoint::prelude::*;
 use saddlepoint_compiler::codegen::wgsl;
-use saddlepoint_compiler::ir::{Builder, DType, Expr, Op, Type, philox};
+use saddlepoint_compiler::ir::{Builder, DType, DotDims, Expr, Graph, Op, Type, philox};
 use saddlepoint_compiler::testing::{Options, Program, compare, random_program, shrink};
 use saddlepoint_runtime::device::HostSlice;
-use saddlepoint_runtime::device::gpu::GpuDevice;
+use saddlepoint_runtime::device::gpu::{GpuDevice, GpuExecutable};
 use saddlepoint_runtime::{Column, Training, Values};
 use std::path::PathBuf;
 
@@ -54,6 +54,7 @@ fn other_forms_of_shaders_agree_as_well() {
         unroll: 1 << i,
         tile: Some(tile),
         segments: Some(2 + i),
+        ..wgsl::Options::default()
     });
     for (number, form) in forms.enumerate() {
         let device = GpuDevice::new(None).unwrap().writing(form.clone());
@@ -195,6 +196,81 @@ fn an_unknown_gpu_is_refused_by_name() {
     assert!(error.contains("abacus") && error.contains(&device.adapter().name), "{error}");
 }
 
+/// Two products with epilogues and one that is cut, in odd sizes.
+fn products() -> Graph {
+    let b = Builder::new();
+    let matrix = |name: &str, rows: usize, columns: usize| b.input(name, Type::f32([rows, columns]));
+    let dims = || DotDims { lhs_contract: vec![1], rhs_contract: vec![0], ..DotDims::default() };
+    let x = matrix("x", 130, 70);
+    let hidden = x.dot(&matrix("w", 70, 200), dims()).tanh();
+    b.output("hidden", &hidden);
+    b.output("y", &hidden.dot(&matrix("v", 200, 68), dims()).square());
+    b.output("z", &matrix("long", 40, 3_000).dot(&matrix("u", 3_000, 36), dims()));
+    b.finish().unwrap()
+}
+
+/// The results of [`products`] on some numbers.
+fn results_of(executable: &mut GpuExecutable, graph: &Graph, device: &GpuDevice) -> Vec<Vec<f32>> {
+    let numbers: Vec<f32> = (0..130_000).map(|i| (i as f32 * 0.7).sin()).collect();
+    let inputs: Vec<HostSlice<'_>> =
+        graph.inputs.iter().map(|slot| HostSlice::F32(&numbers[..slot.ty.elements()])).collect();
+    executable.run(&mut device.states(), &inputs).unwrap();
+    ["hidden", "y", "z"].map(|name| executable.result(name).unwrap().unwrap()).to_vec()
+}
+
+/// Which tile is fastest is measured once and kept, and changes no bit.
+#[test]
+fn tiles_are_measured_once_and_change_no_bit() {
+    let Some(plain) = devices::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tiles.json");
+    let tuned = || GpuDevice::new(None).unwrap().tuning(file.clone());
+    let graph = products();
+    let mut executable = plain.compile(&graph).unwrap();
+    let suggested = executable.choices().to_vec();
+    let wanted = results_of(&mut executable, &graph, plain);
+    assert!(suggested.len() == 3 && suggested.iter().all(|choice| choice.tiles.len() > 1), "{suggested:?}");
+
+    let device = tuned();
+    let before = device.traffic().runs;
+    let mut executable = device.compile(&graph).unwrap();
+    assert!(device.traffic().runs > before, "something was measured");
+    assert_eq!(results_of(&mut executable, &graph, &device), wanted);
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(suggested.iter().all(|choice| kept.contains(&choice.product)), "{kept}");
+
+    // Another process: what the file says is taken, even where it is not what would be measured, and nothing is measured.
+    let mut kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    for last in [false, true] {
+        for choice in &suggested {
+            let tile = if last { choice.tiles.last() } else { choice.tiles.first() };
+            kept[device.adapter().to_string()][&choice.product] = tile.unwrap().to_string().into();
+        }
+        std::fs::write(&file, kept.to_string()).unwrap();
+        let device = tuned();
+        let mut executable = device.compile(&graph).unwrap();
+        assert_eq!(device.traffic().runs, 0);
+        for (taken, choice) in executable.choices().iter().zip(&suggested) {
+            assert_eq!(Some(&taken.tile), if last { choice.tiles.last() } else { choice.tiles.first() });
+        }
+        assert_eq!(results_of(&mut executable, &graph, &device), wanted);
+    }
+}
+
+#[test]
+fn explanations_say_how_long_turns_take_on_the_device() {
+    let Some(_) = devices::gpu() else { return };
+    let mut model = small(Device::Gpu);
+    assert!(!model.explain().contains("on the device"), "nothing has run");
+    (0..20).for_each(|number| step(&mut model, number));
+    let text = model.explain();
+    for (turn, runs) in [("D", 40), ("G", 20)] {
+        let line = text.lines().find(|line| line.contains("on the device") && line.contains(&format!("{turn}:")));
+        assert!(line.is_some_and(|line| line.contains(&format!("latest {runs};"))), "{turn}: {text}");
+    }
+    assert!(model.explain_html().contains("on the device"));
+}
+
 #[test]
 fn profiles_have_a_time_for_every_part() {
     let Some(_) = devices::gpu() else { return };
@@ -203,6 +279,7 @@ fn profiles_have_a_time_for_every_part() {
     let turns = model.engine_mut().profile(&[vec![vec![Column::Tensor(&x)]]]).unwrap();
     assert_eq!(turns.len(), 2);
     for turn in turns {
+        assert!(turn.parts.iter().any(|part| part.what.contains(", tile ")));
         assert!(turn.parts.len() > 10 && turn.parts.iter().any(|part| part.seconds > 0.0), "{:?}", turn.players);
     }
 }

@@ -221,6 +221,10 @@ mod other {
             net Noisy(x: [4]) -> [3] { x.dense(3) * normal([3]) + x.dense(3).tanh() * uniform([3], low = -1.0, high = 2.0) }
             net Dropped(x: [4]) -> [3] { x.dense(6).tanh().dropout(0.4).dense(3) }
             net Sampled(x: [4]) -> [3] { x.dense(3) * bernoulli(0.5, [3]) + x.dense(3) * x.dense(3).sample().one_hot() }
+            net Augmented(x: [4]) -> [3] {
+                let picture = x.dense(3 * 4 * 4).tanh().reshape([3, 4, 4]);
+                picture.diff_augment(translation = 0.25, cutout = 0.5).flatten().dense(3)
+            }
             net Paired(x: [4]) -> [3] { let h = x.dense(3); h * h.other_sample() }
             net Relabelled(x: [4], k: class(3)) -> [4] { x * k.other_class().embed(4) }
             net Mixed(x: [4]) -> [3] { x.dense(5).softplus().dense(3) }
@@ -230,11 +234,12 @@ mod other {
             player Noisy minimizes { penalised(exp(0.5 * Noisy(x)), x) }
             player Dropped minimizes { penalised(exp(0.5 * Dropped(x)), x) }
             player Sampled minimizes { penalised(exp(0.5 * Sampled(x)), x) }
+            player Augmented minimizes { penalised(exp(0.5 * Augmented(x)), x) }
             player Paired minimizes { penalised(exp(0.3 * Paired(x)), x) }
             player Relabelled minimizes { penalised(exp(0.3 * Relabelled(x, k)), x) }
             player Mixed minimizes { penalised(exp(0.5 * Mixed(mid)), mid) }
             player Conditioned minimizes { penalised(exp(0.3 * Conditioned(z, k)), z) }
-            train { Noisy, Dropped, Sampled, Paired, Relabelled, Mixed, Conditioned: sgd(1.0); }
+            train { Noisy, Dropped, Sampled, Augmented, Paired, Relabelled, Mixed, Conditioned: sgd(1.0); }
         }
     }
 

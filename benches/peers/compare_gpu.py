@@ -28,7 +28,7 @@ NEEDS = {"jax": ["jax", "optax"], "torch": ["torch"]}
 
 def built():
     """Builds the example and gives its path."""
-    command = ["cargo", "build", "--release", "--features", "gpu", "--example", "gpu_workloads"]
+    command = ["cargo", "build", "--release", "-p", "saddlepoint-workloads", "--features", "gpu", "--example", "gpu_workloads"]
     subprocess.run(command, cwd=ROOT, check=True)
     return str(ROOT / "target" / "release" / "examples" / "gpu_workloads")
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// The library's result type.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Everything that can go wrong.
-#[derive(Debug, thiserror::Error)]
+/// Everything that can go wrong. Its `Debug` is its message, which is what a `main` that returns it prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Open constants or Rust functions do not fit the model: found when it is built, at its place in the source.
@@ -52,6 +52,15 @@ pub enum Error {
         expected: String,
         /// What is there instead.
         found: String,
+    },
+
+    /// Something that has to be fetched first, as a data set.
+    #[error("{what} is not here; get it with: {remedy}")]
+    Absent {
+        /// What it is.
+        what: String,
+        /// The command that gets it.
+        remedy: String,
     },
 
     /// A checkpoint that is damaged, foreign, or does not fit the model.
@@ -110,6 +119,12 @@ pub enum Error {
     /// The compiler refused a graph: a fault of this library, or of a Rust function over `Expr`.
     #[error("compiling the model: {0}")]
     Compiler(saddlepoint_compiler::Error),
+}
+
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {
@@ -184,6 +199,7 @@ mod tests {
         let error = Error::field("faces.bin", Some(17), "x", "finite numbers", "NaN");
         assert_eq!(error.to_string(), "faces.bin, field `x`, row 17: expected finite numbers, found NaN");
         assert_eq!(Error::data("group pair", "64 rows", "9").to_string(), "group pair: expected 64 rows, found 9");
+        assert_eq!(format!("{error:?}"), error.to_string(), "a `main` that returns it prints the message");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod files;
 mod fit;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod path;
 mod picture;
 mod source;
 pub mod streams;

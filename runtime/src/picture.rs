@@ -26,6 +26,12 @@ pub(crate) fn is_pictures(shape: &[usize]) -> bool {
     matches!(shape, [_, 1 | 3, height, width] if *height > 1 && *width > 1)
 }
 
+impl Layout {
+    fn color(self) -> ExtendedColorType {
+        if self.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 }
+    }
+}
+
 fn layout(shape: &[usize]) -> Option<Layout> {
     let (count, channels, height, width) = match *shape {
         [count, channels @ (1 | 3), height, width] => (count, channels, height, width),
@@ -38,13 +44,28 @@ fn layout(shape: &[usize]) -> Option<Layout> {
 
 /// Writes the samples as one grid, as square as their number allows.
 pub(crate) fn save_grid(tensor: &Tensor, path: &Path) -> Result<()> {
-    let Some(layout) = layout(tensor.shape()) else {
+    let layout = pictures(tensor, path)?;
+    let (width, height, pixels) = draw_grid(tensor.as_slice(), layout, MARGIN);
+    save_png(path, width, height, layout.color(), &pixels)
+}
+
+/// Writes each sample as a file of its own.
+pub(crate) fn save_each(tensor: &Tensor, folder: &Path) -> Result<()> {
+    let layout = Layout { count: 1, ..pictures(tensor, folder)? };
+    let size = layout.channels * layout.height * layout.width;
+    for (number, picture) in tensor.as_slice().chunks_exact(size).enumerate() {
+        let (width, height, pixels) = draw_grid(picture, layout, 0);
+        save_png(&folder.join(format!("{number:05}.png")), width, height, layout.color(), &pixels)?;
+    }
+    Ok(())
+}
+
+/// How the samples of a tensor that goes to `path` are pictures.
+fn pictures(tensor: &Tensor, path: &Path) -> Result<Layout> {
+    layout(tensor.shape()).ok_or_else(|| {
         let expected = "pictures: [n, 1, h, w], [n, h, w] or [n, 3, h, w] with at least one sample";
-        return Err(Error::data(format!("grid {}", path.display()), expected, format!("{:?}", tensor.shape())));
-    };
-    let (width, height, pixels) = draw_grid(tensor.as_slice(), layout);
-    let color = if layout.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
-    save_png(path, width, height, color, &pixels)
+        Error::data(path.display().to_string(), expected, format!("{:?}", tensor.shape()))
+    })
 }
 
 /// Encodes the pixels as a PNG file and puts it in place as a whole.
@@ -87,15 +108,15 @@ pub(crate) fn png_head(bytes: &[u8]) -> Option<PngHead> {
     (bytes.starts_with(b"\x89PNG\r\n\x1a\n") && head.width > 0 && head.height > 0).then_some(head)
 }
 
-/// The grid's width, height and bytes, `channels` bytes a pixel.
-fn draw_grid(values: &[f32], layout: Layout) -> (usize, usize, Vec<u8>) {
+/// The width, height and bytes of a grid, `channels` bytes a pixel, with this many pixels between the pictures and around them.
+fn draw_grid(values: &[f32], layout: Layout, margin: usize) -> (usize, usize, Vec<u8>) {
     let Layout { count, channels, height, width } = layout;
     let across = (1..).find(|side| side * side >= count).unwrap_or(1);
     let down = count.div_ceil(across);
-    let (grid_width, grid_height) = (across * (width + MARGIN) + MARGIN, down * (height + MARGIN) + MARGIN);
+    let (grid_width, grid_height) = (across * (width + margin) + margin, down * (height + margin) + margin);
     let mut pixels = vec![0; grid_width * grid_height * channels];
     for (sample, picture) in values.chunks_exact(channels * height * width).enumerate() {
-        let (left, top) = (sample % across * (width + MARGIN) + MARGIN, sample / across * (height + MARGIN) + MARGIN);
+        let (left, top) = (sample % across * (width + margin) + margin, sample / across * (height + margin) + margin);
         for (index, &value) in picture.iter().enumerate() {
             let (channel, y, x) = (index / (height * width), index / width % height, index % width);
             pixels[((top + y) * grid_width + left + x) * channels + channel] = brightness(value);
@@ -117,12 +138,30 @@ mod tests {
     fn samples_stand_row_by_row_with_a_margin() {
         // Three grey pictures of 1×2: a grid of 2×2 cells, the last one empty.
         let layout = Layout { count: 3, channels: 1, height: 1, width: 2 };
-        let (width, height, pixels) = draw_grid(&[1.0, -1.0, 0.0, 1.0, 9.0, f32::NAN], layout);
+        let (width, height, pixels) = draw_grid(&[1.0, -1.0, 0.0, 1.0, 9.0, f32::NAN], layout, MARGIN);
         assert_eq!((width, height), (10, 8));
         let line = |y: usize| pixels[y * width..(y + 1) * width].to_vec();
         assert_eq!(line(2), [0, 0, 255, 0, 0, 0, 128, 255, 0, 0]);
         assert_eq!(line(5), [0, 0, 255, 0, 0, 0, 0, 0, 0, 0]);
         assert!(line(0).iter().chain(&line(1)).all(|&pixel| pixel == 0));
+    }
+
+    #[test]
+    fn each_sample_is_a_file_that_reads_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let values: Vec<f32> = (0..2 * 3 * 2 * 4).map(|i| i as f32 / 24.0 - 1.0).collect();
+        let samples = Tensor::new([2, 3, 2, 4], values).unwrap();
+        samples.save_pictures(folder.path().join("each")).unwrap();
+        for row in 0..2 {
+            let file = image::open(folder.path().join(format!("each/{row:05}.png"))).unwrap().to_rgb8();
+            assert_eq!(file.dimensions(), (4, 2));
+            for (x, y, pixel) in file.enumerate_pixels() {
+                let at = |channel: usize| samples.row(row)[(channel * 2 + y as usize) * 4 + x as usize];
+                assert_eq!(pixel.0, [0, 1, 2].map(|channel| brightness(at(channel))));
+            }
+        }
+        let error = Tensor::zeros([4, 5]).save_pictures(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("[4, 5]"), "{error}");
     }
 
     #[test]

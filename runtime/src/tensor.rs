@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use crate::data::save_npy;
 use crate::error::{Error, Result};
 use crate::picture;
 
@@ -136,6 +137,23 @@ impl Tensor {
     pub fn save_grid(&self, path: impl AsRef<Path>) -> Result<()> {
         picture::save_grid(self, path.as_ref())
     }
+
+    /// Writes each sample as a PNG file of its own into this folder, `00000.png` and so on; which shapes are pictures and what is
+    /// black is as for [`Tensor::save_grid`]. Makes the folder; files of other names in it stay.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the samples are no pictures, [`Error::Io`] when a file cannot be written.
+    pub fn save_pictures(&self, folder: impl AsRef<Path>) -> Result<()> {
+        picture::save_each(self, folder.as_ref())
+    }
+
+    /// Writes the array as an `.npy` file of 32-bit floats, which NumPy and [`data::npy`](crate::data::npy) read.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written; the old one stays then.
+    pub fn save_npy(&self, path: impl AsRef<Path>) -> Result<()> {
+        save_npy(path.as_ref(), &self.shape, "<f4", self.values.iter().flat_map(|v| v.to_le_bytes()))
+    }
 }
 
 impl Classes {
@@ -189,6 +207,14 @@ impl Classes {
     /// All elements, row-major.
     pub fn as_slice(&self) -> &[i32] {
         &self.values
+    }
+
+    /// Writes the classes as an `.npy` file of 32-bit integers.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written; the old one stays then.
+    pub fn save_npy(&self, path: impl AsRef<Path>) -> Result<()> {
+        save_npy(path.as_ref(), &self.shape, "<i4", self.values.iter().flat_map(|v| v.to_le_bytes()))
     }
 
     /// All elements, to be written; what is written must stay in `0..K`.

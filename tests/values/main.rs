@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod augment;
 mod draws;
 mod functions;
 mod layers;

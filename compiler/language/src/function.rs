@@ -229,6 +229,9 @@ pub enum Function {
     Categorical,
     #[allow(missing_docs)]
     Dropout { p: f64, always: bool },
+    /// Differentiable augmentation of pictures; translation and cutout are shares of both sides
+    #[allow(missing_docs)]
+    DiffAugment { colour: bool, translation: f64, cutout: f64, always: bool },
     /// Uniform among the other classes
     OtherClass,
     /// The value of another sample

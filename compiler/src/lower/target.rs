@@ -349,6 +349,15 @@ impl<'r> GraphTarget<'r> {
                 let x = per_sample(operand(0)?, batch)?;
                 self.draws().dropout(&x, *p)
             }
+            F::DiffAugment { colour, translation, cutout, .. } => {
+                let mut x = per_sample(operand(0)?, batch)?;
+                let draws = self.draws();
+                if *colour {
+                    x = draws.colours(&x);
+                }
+                let x = draws.translation(&x, *translation);
+                draws.cutout(&x, *cutout)
+            }
             F::OtherClass => {
                 let (y, k) = (per_sample(operand(0)?, batch)?, class_count(&operand(0)?.ty)?);
                 self.draws().other_class(&y, k)

@@ -1,9 +1,17 @@
-//! What the examples share: their command line, their measures and the lines that report these.
+//! What the examples share: their command line, their measures and the lines that report these;
+//! real data sets ([`sets`]) and the classifiers that judge pictures ([`judge`]).
+
+pub mod judge;
+pub mod sets;
 
 use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use saddlepoint::prelude::*;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+
+mod points;
+pub use points::{Quadrature, correlation, coverage, gauss, largest_singular_value, median, one_nearest_neighbour_accuracy};
 
 /// The options every example takes.
 #[derive(Clone, Debug, Parser)]
@@ -14,6 +22,9 @@ pub struct Options {
     /// Seed of all randomness.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Seeds from 1 to this one, in examples that report several; the example's own number if absent.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "seed")]
+    pub seeds: Option<u64>,
     /// Samples of a batch.
     #[arg(long)]
     pub batch: Option<usize>,
@@ -59,6 +70,11 @@ impl Options {
         self.only.as_deref().is_none_or(|only| only == part)
     }
 
+    /// The seeds to be run: the one asked for, else 1 to as many as asked for, or as the example has.
+    pub fn seeds(&self, default: u64) -> RangeInclusive<u64> {
+        self.seed.map_or(1..=self.seeds.unwrap_or(default), |seed| seed..=seed)
+    }
+
     /// The configuration: these options over the example's batch and seed.
     pub fn config(&self, batch: usize, seed: u64) -> Config {
         let mut config =
@@ -82,7 +98,8 @@ impl Options {
         self.fit_in(steps, self.folder(folder).join(part))
     }
 
-    fn folder(&self, folder: &str) -> PathBuf {
+    /// The run folder: the one asked for, or the example's.
+    pub fn folder(&self, folder: &str) -> PathBuf {
         self.into.clone().unwrap_or_else(|| PathBuf::from(folder))
     }
 
@@ -124,6 +141,25 @@ pub fn rows(source: &dyn Source, from: usize, to: usize) -> saddlepoint::Result<
     let mut values = vec![0.0; rows.len() * shape.iter().product::<usize>()];
     source.copy_numbers(0, &rows, &mut values)?;
     Tensor::new([vec![rows.len()], shape].concat(), values)
+}
+
+/// Samples `from..to` of the first column of classes of a source.
+///
+/// # Errors
+/// [`saddlepoint::Error::Data`] where there is no such column; the source's own.
+pub fn classes(source: &dyn Source, from: usize, to: usize) -> saddlepoint::Result<Classes> {
+    let columns = source.columns();
+    let labels = columns.iter().enumerate().find_map(|(at, column)| match column.kind {
+        saddlepoint::Kind::Classes(count) => Some((at, count, &column.shape)),
+        _ => None,
+    });
+    let Some((at, count, shape)) = labels else {
+        return Err(saddlepoint::Error::data(source.name(), "a column of classes", "none"));
+    };
+    let rows: Vec<usize> = (from..to).collect();
+    let mut values = vec![0; rows.len() * shape.iter().product::<usize>()];
+    source.copy_classes(at, &rows, &mut values)?;
+    Classes::new([&[rows.len()], &shape[..]].concat(), count, values)
 }
 
 /// Measures pictures by their sliced Wasserstein distance to a thousand real ones: as a share of what the untrained generator's

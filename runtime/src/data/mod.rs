@@ -37,6 +37,7 @@ pub use idx::{idx, idx_images, idx_labels};
 pub use images::{Images, images};
 pub use mixture::{Coverage, Mixture, grid25, ring};
 pub use npy::npy;
+pub(crate) use npy::save as save_npy;
 pub use pixels::Pixels;
 pub use wav::{Wav, wav};
 

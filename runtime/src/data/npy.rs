@@ -7,6 +7,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::files::write_atomically;
 use crate::tensor::Tensor;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -48,6 +49,22 @@ impl Tensor {
         let refuse = |(expected, found)| Error::data(IN_MEMORY, expected, found);
         read(&mut &bytes[..], bytes.len() as u64).map_err(refuse)
     }
+}
+
+/// Writes an array in C order, of elements that a header calls `element`, to a file of version 1.
+pub(crate) fn save(path: &Path, shape: &[usize], element: &str, bytes: impl Iterator<Item = u8>) -> Result<()> {
+    let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
+    let mut header = format!("{{'descr': '{element}', 'fortran_order': False, 'shape': ({}), }}", axes.trim_end());
+    // The elements begin at a multiple of 64 bytes, behind magic, version, length and the line's end.
+    let whole = (MAGIC.len() + 4 + header.len() + 1).next_multiple_of(64);
+    let padding = whole - MAGIC.len() - 4 - header.len() - 1;
+    header.extend(std::iter::repeat_n(' ', padding));
+    header.push('\n');
+    let length = u16::try_from(header.len())
+        .map_err(|_| Error::data(path.display().to_string(), "a shape of fewer axes", format!("{} axes", shape.len())))?;
+    let mut file = [MAGIC, &[1, 0], &length.to_le_bytes(), header.as_bytes()].concat();
+    file.extend(bytes);
+    write_atomically(path, &file)
 }
 
 /// What was expected, and what was found.

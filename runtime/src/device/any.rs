@@ -144,6 +144,15 @@ impl Executable {
         }
     }
 
+    /// Seconds of the latest runs, by the clock of a device apart.
+    pub fn times(&self) -> Result<Vec<f64>> {
+        match self {
+            Executable::Cpu(_) => Ok(Vec::new()),
+            #[cfg(feature = "gpu")]
+            Executable::Gpu(program) => program.times(),
+        }
+    }
+
     pub fn parts(&self) -> Vec<(String, usize)> {
         either!(Executable, self, program => program.parts())
     }

@@ -1,16 +1,17 @@
 //! What the compiler made of a model, as text and as a page.
 
-use super::Engine;
 use super::build::turn_name;
+use super::{Engine, Turn};
 use crate::error::Result;
 use saddlepoint_compiler::ir::Graph;
 use saddlepoint_compiler::rewrite::{self, explain::Explanation};
 
 impl Engine {
     /// What the compiler made of the model: per program and stage nodes, FLOPs, bytes, kernels, memory and modelled time, and what each
-    /// rule saved. The programs are optimised once more for it, which takes a few times as long as the build.
+    /// rule saved. On a GPU also how long the latest runs of every turn took, by the device's own clock. The programs are optimised once more for it, which takes a few times as long as the build.
     pub fn explain(&self) -> String {
         let mut text = self.heading();
+        self.measured().iter().for_each(|line| text += &format!("{line}\n"));
         match self.explanations() {
             Ok(all) => all.iter().for_each(|(name, explanation)| text += &format!("\n{name}\n{explanation}")),
             Err(error) => text += &format!("\n{error}\n"),
@@ -34,6 +35,7 @@ impl Engine {
                 body {
                     h1 { (self.name) }
                     p { (self.heading()) }
+                    @for line in self.measured() { p { (line) } }
                     @match &programs {
                         Ok(all) => @for (name, explanation) in all { (program(name, explanation)) },
                         Err(error) => p { (error) },
@@ -46,6 +48,20 @@ impl Engine {
 
     pub(super) fn heading(&self) -> String {
         format!("model {}, batch {}, {}\n", self.name, self.config.batch_size(), self.device.describe())
+    }
+
+    /// How long the latest runs of each turn took on a device that keeps times: the median, the least and the most.
+    fn measured(&self) -> Vec<String> {
+        let line = |turn: &Turn| {
+            let mut times = turn.program.executable.times().ok().filter(|times| !times.is_empty())?;
+            times.sort_by(f64::total_cmp);
+            let [median, least, most] = [times.len() / 2, 0, times.len() - 1].map(|i| times[i] * 1e3);
+            let (name, runs) = (turn_name(&self.resolved, &turn.players), times.len());
+            Some(format!(
+                "{name}: {median:.3} ms a run on the device (median of the latest {runs}; {least:.3} to {most:.3})"
+            ))
+        };
+        self.turns.iter().filter_map(line).collect()
     }
 
     /// All programs with what was done to them.

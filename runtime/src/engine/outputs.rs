@@ -144,6 +144,9 @@ fn padded_rows(column: &Column<'_>, first: usize, count: usize, chunk: usize) ->
     }
     let row = |i: usize| first + i.min(count.saturating_sub(1));
     Ok(match column {
+        // Of no samples there is none to repeat; what is computed is not looked at.
+        Column::Tensor(_) if count == 0 => Array::Tensor(Tensor::zeros(shape)),
+        Column::Classes(c) if count == 0 => Array::Classes(Classes::zeros(shape, c.count())),
         Column::Tensor(t) => {
             let values = (0..chunk).flat_map(|i| t.row(row(i)).iter().copied()).collect();
             Array::Tensor(Tensor::new(shape, values)?)

@@ -136,8 +136,11 @@ impl<'a, T: Target> Evaluation<'a, T> {
         }
         let seen: Vec<_> = arguments.iter().map(|value| value.as_ref().map(Self::argument)).collect();
         match (signature.rule)(&Bound { signature, arguments: &seen }) {
-            // Rule 24: what is used, not trained, drops nothing.
-            Ok(Plan { function: Function::Dropout { always: false, .. }, .. }) if self.frame.inference => {
+            // Rule 24: what is used, not trained, drops nothing and is not changed at random.
+            Ok(Plan {
+                function: Function::Dropout { always: false, .. } | Function::DiffAugment { always: false, .. },
+                ..
+            }) if self.frame.inference => {
                 let value = arguments.swap_remove(0).unwrap_or(Value::Poison);
                 match self.operand(written.site, value) {
                     Some(operand) => Value::Tensor(self.over_batch(written.site, operand)),

@@ -17,7 +17,15 @@ pub(super) fn draws(function: &Function) -> bool {
     use Function::*;
     matches!(
         function,
-        Normal | Uniform { .. } | Bernoulli | Categorical | Sample | Dropout { .. } | OtherClass | OtherSample
+        Normal
+            | Uniform { .. }
+            | Bernoulli
+            | Categorical
+            | Sample
+            | Dropout { .. }
+            | DiffAugment { .. }
+            | OtherClass
+            | OtherSample
     )
 }
 

@@ -10,6 +10,7 @@ pub(super) const TABLE: &[Signature] = &[
     function("bernoulli", &["p", "shape"], bernoulli).without_gradient(),
     function("categorical", &["classes"], |b| drawn(b, Function::Categorical, vec![], Element::Class(b.count(0, 1)?))),
     function("dropout", &["x", "p"], dropout).with(&["always"]),
+    function("diff_augment", &["x"], diff_augment).with(&["colour", "translation", "cutout", "always"]),
     function("minibatch_std", &["x"], minibatch_std),
     function("other_class", &["y"], other_class).without_gradient(),
     function("other_sample", &["x"], |b| Ok(Plan::one(Function::OtherSample, 1, b.tensor(0)?))),
@@ -47,6 +48,26 @@ fn dropout(b: &Bound<'_>) -> Result<Plan, Problem> {
     }
     // Drawn anew for each sample, also of a value that all samples share.
     Ok(Plan::one(Function::Dropout { p, always }, 1, TensorType { per_sample: true, ..ty }))
+}
+
+fn diff_augment(b: &Bound<'_>) -> Result<Plan, Problem> {
+    let ty = b.float(0)?;
+    if ty.shape.len() != 3 {
+        return b.problem(0, format!("`diff_augment` takes pictures [c, h, w], got {ty}"));
+    }
+    let share = |option: usize, default: f64, name: &str| {
+        let share = b.number_or(option, default)?;
+        match share.is_nan() || (0.0..=1.0).contains(&share) {
+            true => Ok(share),
+            false => Err(Problem::from(format!(
+                "`{name}` of `diff_augment` is a share of the picture's sides, from 0 (none) to 1, got {share}"
+            ))),
+        }
+    };
+    let (translation, cutout) = (share(2, 0.125, "translation")?, share(3, 0.5, "cutout")?);
+    let function = Function::DiffAugment { colour: b.flag_or(1, true)?, translation, cutout, always: b.flag_or(4, false)? };
+    // Drawn anew for each sample, also of a picture that all samples share.
+    Ok(Plan::one(function, 1, TensorType { per_sample: true, ..ty }))
 }
 
 fn minibatch_std(b: &Bound<'_>) -> Result<Plan, Problem> {

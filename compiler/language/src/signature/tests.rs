@@ -223,6 +223,10 @@ fn draws_are_per_sample_and_look_at_the_batch_only_where_there_is_one() {
     refuses("bernoulli", [t([4]), list([4])], &[], "must be a scalar");
     gives("dropout", [t([4]), n(0.5)], &[], "[4]");
     refuses("dropout", [t([4]), n(1.0)], &[], "from 0 to below 1");
+    gives("diff_augment", [t([3, 8, 8])], &[], "[3, 8, 8]");
+    gives("diff_augment", [t([1, 8, 8])], &[("cutout", n(0.0)), ("translation", n(1.0))], "[1, 8, 8]");
+    refuses("diff_augment", [t([3, 8, 8])], &[("cutout", n(8.0))], "from 0 (none) to 1, got 8");
+    refuses("diff_augment", [t([8, 8])], &[], "takes pictures [c, h, w]");
     gives("minibatch_std", [t([3, 4, 4])], &[], "[4, 4, 4]");
     refuses("minibatch_std", [Arg::Tensor(TensorType::float([4], false))], &[], "one value for all");
     gives("other_sample", [t([4])], &[], "[4]");

@@ -4,7 +4,7 @@
 //! An image dilated by d (a transposed convolution) is d products an axis, one for each remainder of the result's places: every
 //! one meets only those places of the kernel that meet no zeros.
 
-use super::product::{Along, NOWHERE, Operand, Product};
+use super::product::{Along, Kind, NOWHERE, Operand, Product};
 use super::text::{digits, sum};
 use crate::plan::{ConvSpec, SpatialAxis};
 
@@ -161,6 +161,7 @@ pub fn product(spec: &ConvSpec, aligned: &[bool]) -> Product {
     let even =
         [spec.samples.c, spec.groups.c].into_iter().chain(spec.spatial.iter().map(|axis| axis.out)).all(|c| c % 4 == 0);
     Product {
+        kind: Kind::Conv,
         batch: spec.groups.extent * axes.phases(),
         size: [spec.samples.extent * places, spec.features.extent, spec.channels.extent * taps],
         left: axes.image(aligned[0]),

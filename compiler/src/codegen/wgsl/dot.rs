@@ -1,6 +1,6 @@
 //! Products of strided views as [`Product`]s.
 
-use super::product::{Along, Operand, Product};
+use super::product::{Along, Kind, Operand, Product};
 use super::text::{digits, sum};
 use crate::plan::{ContractAxis, DotSpec, LeftAxis, RightAxis};
 
@@ -64,6 +64,7 @@ pub fn product(spec: &DotSpec, aligned: &[bool]) -> Product {
     let columns = view(&n, 1);
     let vectors = aligned[2] && contiguous(&columns, &[batch(2), view(&m, 1)].concat());
     Product {
+        kind: Kind::Dot,
         batch: spec.batch.iter().map(|x| x.extent).product(),
         size: [count(&m), count(&n), count(&k)],
         left: operand(0, batch(0), view(&m, 0), view(&k, 0), aligned[0]),

@@ -3,7 +3,8 @@
 //! Every iteration of the axes that results keep is an invocation; axes whose order matters are loops in it. A reduction is
 //! shared by the invocations of a workgroup: some lie side by side along the axis that memory is contiguous in, the others go down the
 //! reduced axes in turns and add up in workgroup memory. A long reduction to few results is cut into segments that further
-//! workgroups take; a second shader adds up the segments. The order of every sum is fixed.
+//! workgroups take; a second shader adds up the segments. The order of every sum is fixed on a device, which decides it where a
+//! workgroup's invocations add up in subgroups.
 
 use super::body::Body;
 use super::text::{Layout, Region, digits};
@@ -59,6 +60,7 @@ pub struct Writer<'a> {
     layout: Layout,
     nest: Nest,
     shares: Option<Shares>,
+    subgroups: bool,
 }
 
 /// The layout of a kernel whose parameters lie so.
@@ -89,7 +91,7 @@ pub fn layout(kernel: &Kernel, regions: Vec<Region>, aligned: Vec<bool>) -> Layo
 impl<'a> Writer<'a> {
     /// For a kernel in this layout.
     pub fn new(kernel: &'a Kernel, layout: Layout, options: &Options) -> Writer<'a> {
-        let mut writer = Writer { kernel, layout, nest: Nest::new(kernel), shares: None };
+        let mut writer = Writer { kernel, layout, nest: Nest::new(kernel), shares: None, subgroups: options.subgroups };
         if !kernel.reductions.is_empty() {
             let shares = options.shares(writer.shares());
             if shares.segments > 1 {
@@ -201,7 +203,8 @@ impl<'a> Writer<'a> {
         if rows > 1 {
             text += &format!("var<workgroup> shared_: array<F, {size}>;\n");
         }
-        text += &entry(size);
+        let subgroups = self.subgroups && places == 1 && rows > 1;
+        text += &if subgroups { entry_in_subgroups(size) } else { entry(size) };
         text += &self.layout.bases();
         text += &format!("let number = group.x + group.y * {}u;\n", groups[0]);
         text += &format!("let segment = number / {}u;\n", workgroups.max(1));
@@ -227,7 +230,10 @@ impl<'a> Writer<'a> {
             text += "}\n}\n";
         }
         for (number, reduction) in reductions.iter().enumerate() {
-            text += &self.gather(number, reduction.kind, places, rows);
+            text += &match reduction.kind {
+                ReduceKind::Sum if subgroups => sum_of_subgroups(number),
+                kind => self.gather(number, kind, places, rows),
+            };
         }
         text += "if (here && row == 0u) {\n";
         let reduced_vector = self.kernel.vector.is_some_and(|v| self.kernel.axes[v].reduced) && self.layout.width == 4;
@@ -338,6 +344,23 @@ pub fn entry(size: usize) -> String {
     format!(
         "@compute @workgroup_size({size})\nfn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {{\n"
     )
+}
+
+/// The beginning of an entry point whose invocations know their subgroup.
+fn entry_in_subgroups(size: usize) -> String {
+    let builtins = "@builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, \
+                    @builtin(subgroup_invocation_id) lane: u32";
+    entry(size).replace(") {\n", &format!(", {builtins}) {{\n"))
+}
+
+/// Adds up what all invocations of a workgroup have come to: within subgroups, then the few that these leave. Not for maxima, of which the
+/// device's own may lose a NaN.
+fn sum_of_subgroups(number: usize) -> String {
+    let sum = format!("sum{number}");
+    let mut text = format!("{sum} = subgroupAdd({sum});\nif (lane == 0u) {{ shared_[subgroup] = {sum}; }}\n");
+    text += &format!("workgroupBarrier();\n{sum} = shared_[0];\n");
+    text += &format!("for (var s = 1u; s < subgroups; s++) {{ {sum} += shared_[s]; }}\nworkgroupBarrier();\n");
+    text
 }
 
 fn nothing(kind: ReduceKind) -> &'static str {

@@ -16,13 +16,14 @@ mod product;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tile;
 
-pub use product::Tile;
 pub use text::Region;
+pub use tile::{Choice, Tile};
 
 use crate::plan::{BufferId, FEW, Memory, Plan, Step, StepWork};
 use crate::{Error, Result};
-use product::{Finish, Product};
+use product::{Finish, Kind, Product};
 use std::collections::BTreeMap;
 
 /// How shaders are written.
@@ -30,15 +31,19 @@ use std::collections::BTreeMap;
 pub struct Options {
     /// Terms of a product's sums that stand one after the other in the text; 1 to 16.
     pub unroll: usize,
-    /// The tile of every product; chosen by size if not given.
+    /// The tile of every product.
     pub tile: Option<Tile>,
+    /// If there is no such, the tiles of products by [`Choice::product`]; of others it is chosen by size.
+    pub tiles: BTreeMap<String, Tile>,
     /// The number of segments of every sum; chosen by length if not given.
     pub segments: Option<usize>,
+    /// Whether the device has subgroups: invocations that exchange values without memory.
+    pub subgroups: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { unroll: 16, tile: None, segments: None }
+        Options { unroll: 16, tile: None, tiles: BTreeMap::new(), segments: None, subgroups: false }
     }
 }
 
@@ -97,6 +102,8 @@ pub struct Program {
     pub shaders: Vec<String>,
     /// What is run, in order; each waits for those before.
     pub dispatches: Vec<Dispatch>,
+    /// The products that have tiles, in order.
+    pub choices: Vec<Choice>,
     /// For each input of the graph its place among the inputs, if anything reads it.
     pub inputs: Vec<Option<usize>>,
     /// Elements of all inputs.
@@ -136,7 +143,7 @@ pub fn lower(plan: &Plan, options: &Options) -> Result<Program> {
 pub fn validate(shader: &str) -> std::result::Result<(), String> {
     use naga::valid::{Capabilities, ValidationFlags, Validator};
     let module = naga::front::wgsl::parse_str(shader).map_err(|e| e.emit_to_string(shader))?;
-    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
     validator.validate(&module).map(|_| ()).map_err(|e| e.emit_to_string(shader))
 }
 
@@ -201,6 +208,8 @@ impl<'a> Writer<'a> {
         let regions: Vec<Region> = sites.iter().map(|site| site.region()).collect();
         let aligned: Vec<bool> = sites.iter().map(|site| site.aligned()).collect();
         let finish = self.finish(step);
+        let product = self.product(work, &finish, &aligned);
+        self.program.choices.extend(product.as_ref().map(|product| product.choice(number, self.options)));
         let mut form = match work {
             StepWork::Kernel { kernel, .. } => format!("kernel {kernel}"),
             StepWork::Dot(spec, _) => {
@@ -213,7 +222,7 @@ impl<'a> Writer<'a> {
         }
         let key = (form, regions, aligned);
         if !self.known.contains_key(&key) {
-            let sources = self.sources(work, finish, &key.1, &key.2)?;
+            let sources = self.sources(work, product, &key.1, &key.2)?;
             let mut shaders = Vec::with_capacity(sources.len());
             for Source { text, groups, scratch } in sources {
                 let next = self.program.shaders.len();
@@ -252,8 +261,27 @@ impl<'a> Writer<'a> {
         Some(Finish { kernel, param: epilogue.param + spots.len(), offset: spots[2].offset, kept: epilogue.kept })
     }
 
-    fn sources(&self, work: &StepWork, finish: Option<Finish>, regions: &[Region], aligned: &[bool]) -> Result<Vec<Source>> {
-        let layout = || text::Layout { width: 1, regions: regions.to_vec(), aligned: aligned.to_vec(), vectors: vec![] };
+    /// The product in tiles that a step is, if it is one.
+    fn product(&self, work: &StepWork, finish: &Option<Finish>, aligned: &[bool]) -> Option<Product> {
+        let product = match work {
+            StepWork::Kernel { .. } => return None,
+            StepWork::Dot(spec, _) => dot::product(spec, aligned),
+            StepWork::Conv(spec, _) => conv::product(spec, aligned),
+        };
+        let product = Product { finish: finish.clone(), ..product };
+        let [m, n, _] = product.size;
+        // A matrix times a vector is a reduction, limited by how fast the matrix is read.
+        let slim = product.kind == Kind::Dot && m.min(n) <= FEW && !product.accumulate && product.finish.is_none();
+        (product.batch * m * n > 0 && !slim).then_some(product)
+    }
+
+    fn sources(
+        &self,
+        work: &StepWork,
+        product: Option<Product>,
+        regions: &[Region],
+        aligned: &[bool],
+    ) -> Result<Vec<Source>> {
         let nest = |kernel: &crate::plan::Kernel| {
             if kernel.axes.iter().any(|axis| axis.extent == 0 && !axis.reduced) {
                 return Ok(vec![]);
@@ -261,22 +289,16 @@ impl<'a> Writer<'a> {
             let layout = kernel::layout(kernel, regions.to_vec(), aligned.to_vec());
             kernel::Writer::new(kernel, layout, self.options).sources()
         };
-        match work {
-            StepWork::Kernel { kernel, .. } => nest(&self.plan.kernels[*kernel]),
-            StepWork::Dot(spec, _) => {
-                let product = Product { finish, ..dot::product(spec, aligned) };
-                let [m, n, _] = product.size;
-                // A matrix times a vector is a reduction, limited by how fast the matrix is read.
-                if m.min(n) <= FEW && !spec.accumulate && product.finish.is_none() {
-                    return nest(&kernel::product(spec));
-                }
-                if product.batch * m * n == 0 { Ok(vec![]) } else { product.sources(layout(), self.options) }
+        match (product, work) {
+            (Some(product), _) => {
+                let layout =
+                    text::Layout { width: 1, regions: regions.to_vec(), aligned: aligned.to_vec(), vectors: vec![] };
+                product.sources(layout, self.options)
             }
-            StepWork::Conv(spec, _) => {
-                let product = Product { finish, ..conv::product(spec, aligned) };
-                let empty = product.batch * product.size[0] * product.size[1] == 0;
-                if empty { Ok(vec![]) } else { product.sources(layout(), self.options) }
-            }
+            (None, StepWork::Kernel { kernel, .. }) => nest(&self.plan.kernels[*kernel]),
+            (None, StepWork::Dot(spec, _)) => nest(&kernel::product(spec)),
+            // A convolution without results.
+            (None, StepWork::Conv(..)) => Ok(vec![]),
         }
     }
 }

@@ -9,6 +9,7 @@
 use super::body::Body;
 use super::kernel::{entry, groups};
 use super::text::{Layout, Region};
+use super::tile::{Tile, WORKGROUPS};
 use super::{Options, Source};
 use crate::Result;
 use crate::plan::Kernel;
@@ -36,9 +37,20 @@ pub struct Operand {
     pub along: Along,
 }
 
+/// What a product is in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A contraction.
+    Dot,
+    /// A convolution.
+    Conv,
+}
+
 /// A product.
 #[derive(Clone, Debug)]
 pub struct Product {
+    /// What it is in the plan.
+    pub kind: Kind,
     /// Number of products of this form.
     pub batch: usize,
     /// Rows and columns of the result, and terms of the sums.
@@ -109,71 +121,21 @@ impl Finish {
 /// The address of a place that there is not.
 pub const NOWHERE: &str = "-2147483647";
 
-/// The shape of a workgroup's work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tile {
-    /// Rows of C.
-    pub rows: usize,
-    /// Columns of C.
-    pub columns: usize,
-    /// Rows and columns of an invocation: one or two blocks of four each.
-    pub blocks: usize,
-}
-
-impl Tile {
-    /// Tiles there are: those for many rows and columns, largest first, then those for few of either.
-    pub const ALL: [Tile; 7] = [
-        Tile { rows: 128, columns: 128, blocks: 2 },
-        Tile { rows: 64, columns: 64, blocks: 2 },
-        Tile { rows: 32, columns: 32, blocks: 1 },
-        Tile { rows: 128, columns: 4, blocks: 1 },
-        Tile { rows: 4, columns: 128, blocks: 1 },
-        Tile { rows: 64, columns: 16, blocks: 1 },
-        Tile { rows: 16, columns: 64, blocks: 1 },
-    ];
-
-    fn invocations(self) -> usize {
-        self.rows * self.columns / (16 * self.blocks * self.blocks)
-    }
-}
-
 /// Terms that a tile takes at a time.
 const TERMS: usize = 16;
-/// Workgroups that a device should have at least.
-const WORKGROUPS: usize = 128;
 
 impl Product {
-    fn tiles(&self, tile: Tile) -> usize {
-        let [m, n, _] = self.size;
-        m.div_ceil(tile.rows) * n.div_ceil(tile.columns) * self.batch
-    }
-
-    /// The largest tile that leaves no core of the device idle, and is not mostly empty.
-    fn tile(&self) -> Tile {
-        let [m, n, _] = self.size;
-        match (m, n) {
-            (_, ..=4) => return Tile::ALL[3],
-            (..=4, _) => return Tile::ALL[4],
-            (_, ..=16) => return Tile::ALL[5],
-            (..=16, _) => return Tile::ALL[6],
-            _ => {}
-        }
-        let suits = |tile: &Tile| 4 * m >= 3 * tile.rows && 4 * n >= 3 * tile.columns && self.tiles(*tile) >= WORKGROUPS;
-        Tile::ALL.into_iter().take(2).find(suits).unwrap_or(match m.min(n) {
-            48.. if m.max(n) >= 48 => Tile::ALL[1],
-            _ => Tile::ALL[2],
-        })
-    }
-
     /// The shaders, in order.
     ///
     /// # Errors
     /// An op without code in the epilogue.
     pub fn sources(&self, mut layout: Layout, options: &Options) -> Result<Vec<Source>> {
         let [m, n, k] = self.size;
-        let tile = options.tile.unwrap_or_else(|| self.tile());
+        let tile = self.tile(options);
         let longest = k.div_ceil(4 * TERMS).max(1);
-        let segments = options.segments.unwrap_or((WORKGROUPS / self.tiles(tile).max(1)).clamp(1, longest));
+        // By size alone, whatever the tile, so that every tile gives the same sums.
+        let cut = WORKGROUPS / self.workgroups(self.suggested()).max(1);
+        let segments = options.segments.unwrap_or(cut.clamp(1, longest));
         let results = self.batch * m * n;
         if segments > 1 {
             // The partial results.

@@ -1,6 +1,6 @@
 //! Shaders of random programs are well formed, in every form that options can give them; and have the form that their work asks for.
 
-use super::{Options, Tile, lower, validate};
+use super::{Options, Program, Tile, lower, validate};
 use crate::ir::{Builder, DotDims, Expr, Type};
 use crate::plan::{self, plan};
 use crate::testing;
@@ -13,8 +13,8 @@ fn shaders_of_random_programs_are_well_formed() {
         let plan = plan(&program.graph, &plan::Options::device()).unwrap();
         let forms = [
             Options::default(),
-            Options { unroll: 4, segments: Some(3), tile: Some(Tile::ALL[0]) },
-            Options { unroll: 1, segments: Some(2), tile: Some(Tile::ALL[1]) },
+            Options { unroll: 4, segments: Some(3), tile: Some(Tile::ALL[0]), ..Options::default() },
+            Options { unroll: 1, segments: Some(2), tile: Some(Tile::ALL[1]), subgroups: true, ..Options::default() },
         ];
         for form in &forms {
             lower(&plan, form).unwrap_or_else(|e| panic!("seed {seed}, {form:?}: {e}"));
@@ -28,12 +28,17 @@ fn a_wrong_shader_is_refused() {
     assert!(error.contains("u32"), "{error}");
 }
 
-/// The shaders of what one expression becomes.
-fn shaders_of(build: impl Fn(&Builder) -> Expr) -> Vec<String> {
+/// What one expression becomes.
+fn program_of(options: &Options, build: impl Fn(&Builder) -> Expr) -> Program {
     let b = Builder::new();
     let y = build(&b);
     b.output("y", &y);
-    lower(&plan(&b.finish().unwrap(), &plan::Options::device()).unwrap(), &Options::default()).unwrap().shaders
+    lower(&plan(&b.finish().unwrap(), &plan::Options::device()).unwrap(), options).unwrap()
+}
+
+/// The shaders of what one expression becomes.
+fn shaders_of(build: impl Fn(&Builder) -> Expr) -> Vec<String> {
+    program_of(&Options::default(), build).shaders
 }
 
 fn matrix(b: &Builder, name: &str, rows: usize, columns: usize) -> Expr {
@@ -82,4 +87,37 @@ fn long_sums_are_cut_and_epilogues_are_inside() {
     assert!(fused.len() == 1 && fused[0].contains("tanh_(") && fused[0].contains("fn left4("));
     // Of the mathematics a shader has what it calls, and no more.
     assert!(!fused[0].contains("fn softplus_(") && !fused[0].contains("fn philox("));
+}
+
+/// Sums of a workgroup go through subgroups where the device has them; maxima do not, for they would lose a NaN.
+#[test]
+fn sums_use_subgroups_where_there_are_any() {
+    let with = Options { subgroups: true, ..Options::default() };
+    let sum = |b: &Builder| matrix(b, "x", 512, 512).sum(&[0, 1]);
+    assert!(program_of(&with, sum).shaders[0].contains("subgroupAdd(sum0)"));
+    assert!(!program_of(&Options::default(), sum).shaders[0].contains("subgroup"));
+    assert!(!program_of(&with, |b| matrix(b, "x", 512, 512).max_over(&[0, 1])).shaders[0].contains("subgroupAdd"));
+}
+
+/// A product says which tiles it can have, and takes the one that it is told to; what is unknown or does not suit it is passed over.
+#[test]
+fn products_take_the_tiles_that_are_chosen_for_them() {
+    let product = |options: &Options| {
+        let mut program = program_of(options, |b| times(&matrix(b, "x", 512, 256), &matrix(b, "w", 256, 512)));
+        assert_eq!(program.choices.len(), 1);
+        program.choices.remove(0)
+    };
+    let suggested = product(&Options::default());
+    assert_eq!(suggested.tiles, [Tile::ALL[1], Tile::ALL[0], Tile::ALL[2]]);
+    assert_eq!(suggested.tile, Tile::ALL[1]);
+    assert_eq!(suggested.product, "dot 512x256x512 summed free");
+    for tile in Tile::ALL {
+        let tiles = [(suggested.product.clone(), tile)].into();
+        let taken = product(&Options { tiles, ..Options::default() }).tile;
+        assert_eq!(taken, if suggested.tiles.contains(&tile) { tile } else { suggested.tile });
+        assert_eq!(tile.to_string().parse::<Tile>(), Ok(tile));
+    }
+    assert!("100x100".parse::<Tile>().unwrap_err().contains("128x128"));
+    let narrow = program_of(&Options::default(), |b| times(&matrix(b, "x", 512, 256), &matrix(b, "w", 256, 12)));
+    assert_eq!(narrow.choices[0].tiles, [Tile::ALL[5]]);
 }

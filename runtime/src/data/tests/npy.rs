@@ -2,7 +2,7 @@
 
 use super::super::npy;
 use super::{folder, refused};
-use crate::tensor::Tensor;
+use crate::tensor::{Classes, Tensor};
 
 /// A file of version 1 with this header and content.
 fn file(header: &str, content: &[u8]) -> Vec<u8> {
@@ -107,4 +107,23 @@ fn what_is_broken_is_refused_by_file() {
     let at = folder(&[("cut.npy", &whole[..90])]);
     refused(npy(at.path().join("cut.npy")), &["cut.npy: expected"]);
     refused(npy(at.path().join("absent.npy")), &["absent.npy"]);
+}
+
+#[test]
+fn what_is_written_reads_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/array.npy");
+    for shape in [vec![2, 3, 4], vec![5], vec![0, 7], vec![], vec![1; 30]] {
+        let count = shape.iter().product();
+        let values: Vec<f32> = (0..count).map(|i| i as f32 * -1.5e-7).collect();
+        let tensor = Tensor::new(shape, values).unwrap();
+        tensor.save_npy(&path).unwrap();
+        assert_eq!(npy(&path).unwrap(), tensor);
+        // The elements are aligned, as NumPy has it.
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!((bytes.len() - 4 * tensor.as_slice().len()) % 64, 0);
+    }
+    let classes = Classes::new([3], 12, vec![0, 11, 4]).unwrap();
+    classes.save_npy(&path).unwrap();
+    assert_eq!(npy(&path).unwrap().classes(12).unwrap(), classes);
 }

@@ -6,12 +6,14 @@
 //! call fails with what it said.
 
 mod adapter;
+mod clock;
 mod memory;
 mod program;
 mod shared;
 mod state;
 mod stream;
 mod timer;
+mod tune;
 
 pub use adapter::{Adapter, adapters};
 pub use program::GpuExecutable;

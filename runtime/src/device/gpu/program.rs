@@ -3,14 +3,16 @@
 use super::memory;
 use super::shared::Shared;
 use super::state::GpuStates;
-use super::timer::Timer;
+use super::timer::{self, Timer};
 use crate::device::host::{self, HostSlice};
 use crate::{Error, Result};
-use saddlepoint_compiler::codegen::wgsl::{Program, Site};
+use saddlepoint_compiler::codegen::wgsl::{self, Program, Site};
 use saddlepoint_compiler::ir::{Graph, Slot};
 use saddlepoint_compiler::plan::{self, Plan, PlanSummary};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use wgpu::util::DeviceExt;
 
 /// Bytes between the records of dispatches: a multiple of this.
@@ -36,6 +38,8 @@ pub struct GpuExecutable {
     bound: Option<Bound>,
     /// The words of a run's inputs.
     words: Vec<u32>,
+    /// Tells its runs from those of other programs.
+    identity: NonZeroU64,
 }
 
 /// What depends on where arena and states are.
@@ -43,6 +47,12 @@ struct Bound {
     key: (u64, [u64; 2], Vec<usize>),
     memory: wgpu::BindGroup,
     records: wgpu::BindGroup,
+}
+
+/// A number that no other program of the process has.
+fn identity() -> NonZeroU64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap_or(NonZeroU64::MIN)
 }
 
 impl GpuExecutable {
@@ -70,6 +80,7 @@ impl GpuExecutable {
             record: (16 + 16 * longest.div_ceil(4).max(1)).next_multiple_of(RECORD),
             bound: None,
             words: Vec::new(),
+            identity: identity(),
             shared,
             plan,
             program,
@@ -102,10 +113,16 @@ impl GpuExecutable {
         let uploaded = stream.upload(&self.shared.device, &self.given, 0, &self.words);
         self.shared.check()?;
         uploaded?;
+        let stamps = match timer {
+            None => stream.clock.as_mut().and_then(|clock| clock.start(self.identity)),
+            Some(_) => None,
+        };
         let encoder = stream.encoder(&self.shared.device);
         match timer {
             None => {
-                self.record(bound, &mut encoder.begin_compute_pass(&Default::default()), 0..self.program.dispatches.len())
+                let timestamp_writes = stamps.as_ref().map(|(set, first)| timer::writes(set, *first));
+                let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+                self.record(bound, &mut encoder.begin_compute_pass(&descriptor), 0..self.program.dispatches.len());
             }
             Some(timer) => {
                 for (number, dispatches) in self.of_steps().into_iter().enumerate() {
@@ -228,9 +245,31 @@ impl GpuExecutable {
         Ok(Some(host::numbers(&self.plan.outputs[number], &words?)))
     }
 
-    /// The parts of a run in order: what each step of the plan is, and the floating-point operations of a product or convolution.
+    /// Seconds that each of the latest runs took, by the device's own clock; none where it has no clock. Waits for the device.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device has failed.
+    pub fn times(&self) -> Result<Vec<f64>> {
+        let Shared { device, queue, .. } = &*self.shared;
+        let times = self.shared.stream().times(device, queue, self.identity);
+        self.shared.check()?;
+        times
+    }
+
+    /// The parts of a run in order: what each step of the plan is, with the tile of a product, and the floating-point operations of a
+    /// product or convolution.
     pub fn parts(&self) -> Vec<(String, usize)> {
-        self.plan.steps.iter().map(|step| (self.plan.describe(step), step.work.contraction_flops())).collect()
+        let mut choices = self.program.choices.iter().peekable();
+        let part = |(number, step): (usize, &plan::Step)| {
+            let tile = choices.next_if(|choice| choice.step == number).map(|choice| format!(", tile {}", choice.tile));
+            (self.plan.describe(step) + &tile.unwrap_or_default(), step.work.contraction_flops())
+        };
+        self.plan.steps.iter().enumerate().map(part).collect()
+    }
+
+    /// The products that have tiles, in order.
+    pub fn choices(&self) -> &[wgsl::Choice] {
+        &self.program.choices
     }
 
     /// The program in numbers.

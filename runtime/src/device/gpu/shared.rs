@@ -4,6 +4,7 @@ use super::adapter::{self, Adapter};
 use super::memory;
 use super::program::GpuExecutable;
 use super::stream::{Stream, Traffic};
+use super::tune::{self, Tiles};
 use crate::{Error, Result};
 use saddlepoint_compiler::codegen::wgsl;
 use saddlepoint_compiler::ir::{Graph, verify};
@@ -15,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct GpuDevice {
     shared: Arc<Shared>,
     options: wgsl::Options,
+    /// The tiles of products, if they are measured.
+    tiles: Option<Tiles>,
 }
 
 /// What all programs of a device use.
@@ -59,8 +62,9 @@ impl GpuDevice {
             max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
             ..wgpu::Limits::default()
         };
-        // Time stamps are for profiles.
-        let required_features = gpu.features() & wgpu::Features::TIMESTAMP_QUERY;
+        // Time stamps are for profiles and tiles, subgroups for sums.
+        let features = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP;
+        let required_features = gpu.features() & features;
         let descriptor =
             wgpu::DeviceDescriptor { label: Some("saddlepoint"), required_features, required_limits, ..Default::default() };
         let (device, queue) = pollster::block_on(gpu.request_device(&descriptor))
@@ -75,15 +79,29 @@ impl GpuDevice {
         let (on_error, on_loss) = (note(&fault), note(&fault));
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
         device.set_device_lost_callback(move |_, message| on_loss(format!("the device was lost: {message}")));
-        let options = wgsl::Options { unroll: if adapter.is_hardware() { 16 } else { 2 }, ..wgsl::Options::default() };
+        let options = wgsl::Options {
+            unroll: if adapter.is_hardware() { 16 } else { 2 },
+            subgroups: required_features.contains(wgpu::Features::SUBGROUP),
+            ..wgsl::Options::default()
+        };
+        let info = gpu.get_info();
+        let described = format!("{adapter} {} {}, shaders of {}", info.driver, info.driver_info, env!("CARGO_PKG_VERSION"));
+        let tiles = tune::file(adapter.is_hardware()).map(|file| Tiles::open(file, described));
         let shared = Arc::new(Shared::new(adapter, device, queue, fault));
-        Ok(GpuDevice { shared, options })
+        Ok(GpuDevice { shared, options, tiles })
     }
 
     /// Writes shaders in another way; for tests.
     #[doc(hidden)]
     pub fn writing(mut self, options: wgsl::Options) -> GpuDevice {
         self.options = options;
+        self
+    }
+
+    /// Chooses tiles by measurement, and keeps them in this file; for tests.
+    #[doc(hidden)]
+    pub fn tuning(mut self, file: std::path::PathBuf) -> GpuDevice {
+        self.tiles = Some(Tiles::open(file, self.adapter().to_string()));
         self
     }
 
@@ -99,7 +117,9 @@ impl GpuDevice {
     pub fn compile(&self, graph: &Graph) -> Result<GpuExecutable> {
         verify(graph)?;
         let plan = plan::plan(graph, &plan::Options::device())?;
-        let program = wgsl::lower(&plan, &self.options)?;
+        // Where nothing can be measured, sizes choose.
+        let tuned = self.tiles.as_ref().and_then(|tiles| tiles.options(&self.shared, graph, &plan, &self.options).ok());
+        let program = wgsl::lower(&plan, tuned.as_ref().unwrap_or(&self.options))?;
         GpuExecutable::new(self.shared.clone(), graph, plan, program)
     }
 

@@ -3,13 +3,15 @@
 //! Runs are recorded into an encoder, uploads among them in their place; a submission takes many. Reading anything back submits
 //! what is recorded and waits.
 
+use super::clock::Clock;
 use super::memory::{self, ELEMENT};
+use super::timer;
 use crate::{Error, Result};
 use std::num::NonZeroU64;
 use wgpu::util::StagingBelt;
 
 /// Runs that go into one submission, unless somebody waits for one.
-const RUNS: usize = 16;
+pub(super) const RUNS: usize = 16;
 /// Bytes of uploads that go into one submission.
 const BYTES: u64 = 64 << 20;
 /// Bytes of one piece of memory for uploads.
@@ -35,6 +37,7 @@ pub(super) struct Stream {
     belt: StagingBelt,
     runs: usize,
     bytes: u64,
+    pub clock: Option<Clock>,
     pub traffic: Traffic,
 }
 
@@ -45,6 +48,7 @@ impl Stream {
             belt: StagingBelt::new(device.clone(), CHUNK),
             runs: 0,
             bytes: 0,
+            clock: Clock::new(device),
             traffic: Traffic::default(),
         }
     }
@@ -83,7 +87,10 @@ impl Stream {
 
     /// Submits what is recorded.
     pub fn submit(&mut self, queue: &wgpu::Queue) {
-        let Some(encoder) = self.encoder.take() else { return };
+        let Some(mut encoder) = self.encoder.take() else { return };
+        if let Some(clock) = &mut self.clock {
+            clock.collect(&mut encoder);
+        }
         self.belt.finish();
         queue.submit([encoder.finish()]);
         self.belt.recall();
@@ -118,5 +125,17 @@ impl Stream {
         receiver.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
         let view = staging.get_mapped_range(..).map_err(|e| failed(&e))?;
         Ok(bytemuck::pod_collect_to_vec(&view))
+    }
+
+    /// Seconds that each of the latest runs of this program took; none where the device has no clock.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn times(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, program: NonZeroU64) -> Result<Vec<f64>> {
+        self.submit(queue);
+        let Some((ticks, owners)) = self.clock.as_ref().map(Clock::ticks) else { return Ok(Vec::new()) };
+        let words = self.read(device, queue, &ticks, 0, 4 * owners.len())?;
+        let seconds = timer::seconds(queue, &words);
+        Ok(seconds.zip(owners).filter(|(_, owner)| *owner == Some(program)).map(|(seconds, _)| seconds).collect())
     }
 }

@@ -37,11 +37,7 @@ impl Timer {
 
     /// What a part's pass writes.
     pub fn writes(&self, part: usize) -> wgpu::ComputePassTimestampWrites<'_> {
-        wgpu::ComputePassTimestampWrites {
-            query_set: &self.stamps,
-            beginning_of_pass_write_index: Some(2 * part as u32),
-            end_of_pass_write_index: Some(2 * part as u32 + 1),
-        }
+        writes(&self.stamps, 2 * part as u32)
     }
 
     /// Collects the stamps.
@@ -52,9 +48,20 @@ impl Timer {
 
     /// The parts' seconds.
     pub fn seconds(&self, shared: &Shared) -> Result<Vec<f64>> {
-        let period = f64::from(shared.queue.get_timestamp_period()) * 1e-9;
         let words = shared.stream().read(&shared.device, &shared.queue, &self.readable, 0, 4 * self.parts)?;
-        let tick = |pair: &[u32]| u64::from(pair[0]) | u64::from(pair[1]) << 32;
-        Ok(words.chunks_exact(4).map(|w| tick(&w[2..]).saturating_sub(tick(&w[..2])) as f64 * period).collect())
+        Ok(seconds(&shared.queue, &words).collect())
     }
+}
+
+/// Seconds between pairs of stamps, each of two words, the lower first.
+pub(super) fn seconds(queue: &wgpu::Queue, words: &[u32]) -> impl Iterator<Item = f64> {
+    let period = f64::from(queue.get_timestamp_period()) * 1e-9;
+    let tick = |pair: &[u32]| u64::from(pair[0]) | u64::from(pair[1]) << 32;
+    words.chunks_exact(4).map(move |w| tick(&w[2..]).saturating_sub(tick(&w[..2])) as f64 * period)
+}
+
+/// What a pass writes: when it begins, and behind that when it ends.
+pub(super) fn writes(query_set: &wgpu::QuerySet, first: u32) -> wgpu::ComputePassTimestampWrites<'_> {
+    let (beginning, end) = (Some(first), Some(first + 1));
+    wgpu::ComputePassTimestampWrites { query_set, beginning_of_pass_write_index: beginning, end_of_pass_write_index: end }
 }

@@ -1,6 +1,6 @@
 //! The workloads that speed is measured on, and one large product, on a GPU.
 //!
-//! `cargo run --release --features gpu --example gpu_workloads -- w1 w2 w3 w4 dcgan64 product`
+//! `cargo run --release -p saddlepoint-workloads --features gpu --example gpu_workloads -- w1 w2 w3 w4 dcgan64 product`
 
 use clap::Parser;
 use saddlepoint::compiler::ir::{Builder, DotDims, Type};

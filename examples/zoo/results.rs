@@ -1,0 +1,179 @@
+//! What running a row gave, kept as a file beside the table so that only rows whose code or settings changed are run again.
+
+use crate::rows::{Row, Run};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// A line `measure NAME VALUE LIMIT pass|fail` of an example.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// What was measured.
+    pub name: String,
+    /// The figure, as printed.
+    pub value: String,
+    /// `>=…`, `<=…`, or `-` where nothing is judged.
+    pub limit: String,
+    /// Whether it is within the limit.
+    pub pass: bool,
+}
+
+/// What a row's commands printed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// SHA-256 of the examples' sources and arguments.
+    pub code: String,
+    /// Seconds of all commands.
+    pub seconds: f64,
+    /// Processors of the machine.
+    pub processors: usize,
+    /// All measures, in order.
+    pub measures: Vec<Measure>,
+    /// Why a command failed, if one did.
+    pub failure: Option<String>,
+}
+
+impl Outcome {
+    /// Whether every command ended well and every judged measure is within its limit, and there is one.
+    pub fn passes(&self) -> bool {
+        let mut judged = self.measures.iter().filter(|measure| measure.limit != "-").peekable();
+        self.failure.is_none() && judged.peek().is_some() && judged.all(|measure| measure.pass)
+    }
+}
+
+/// Reads a measure's line.
+pub fn measure_of(line: &str) -> Option<Measure> {
+    let words: Vec<&str> = line.strip_prefix("measure ")?.split(' ').collect();
+    let [name, value, limit, verdict] = words[..] else { return None };
+    let pass = match verdict {
+        "pass" => true,
+        "fail" => false,
+        _ => return None,
+    };
+    Some(Measure { name: name.into(), value: value.into(), limit: limit.into(), pass })
+}
+
+/// What tells whether a row is to be measured again: its examples' sources and arguments. What they stand on, library and harness, has
+/// tests of its own, and would have every row measured again for every change.
+pub fn code_of(row: &Row, root: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    for run in row.runs {
+        let file = root.join("examples").join(run.example).with_extension("rs");
+        let bytes = fs::read(&file).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.display())))?;
+        // The same on systems whose files have other line ends.
+        let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
+        hash.update(format!("{} {:?} {}\n{text}", run.example, run.arguments, text.len()));
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// All files below a folder, in order of their names.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    entries.sort();
+    for path in entries {
+        match path.is_dir() {
+            true => collect(&path, files)?,
+            false => files.push(path),
+        }
+    }
+    Ok(())
+}
+
+/// Where a row's result is kept.
+pub fn file_of(row: &Row, root: &Path) -> PathBuf {
+    root.join("docs/zoo").join(format!("{:02}.json", row.number))
+}
+
+/// The kept result of a row, if there is a readable one.
+pub fn kept(row: &Row, root: &Path) -> Option<Outcome> {
+    serde_json::from_slice(&fs::read(file_of(row, root)).ok()?).ok()
+}
+
+/// Runs a row's commands, shows what they print, and keeps the result and the picture.
+pub fn run(row: &Row, root: &Path) -> io::Result<Outcome> {
+    let start = Instant::now();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut outcome = Outcome { code: code_of(row, root)?, seconds: 0.0, processors, measures: vec![], failure: None };
+    for run in row.runs {
+        let folder = root.join("runs/zoo").join(format!("{:02}-{}", row.number, run.example));
+        if let Err(failure) = command(run, root, &folder, &mut outcome.measures) {
+            outcome.failure = Some(format!("{}: {failure}", run.example));
+            break;
+        }
+        keep_picture(row, run, root, &folder)?;
+    }
+    outcome.seconds = start.elapsed().as_secs_f64().round();
+    let file = file_of(row, root);
+    fs::create_dir_all(file.parent().unwrap_or(root))?;
+    fs::write(&file, serde_json::to_string_pretty(&outcome)? + "\n")?;
+    Ok(outcome)
+}
+
+fn command(run: &Run, root: &Path, folder: &Path, measures: &mut Vec<Measure>) -> io::Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root).args(["run", "--quiet", "--release", "--example", run.example, "--"]);
+    command.args(run.arguments).arg("--into").arg(folder).stdout(Stdio::piped());
+    let mut child = command.spawn()?;
+    for line in child.stdout.take().map(|out| BufReader::new(out).lines()).into_iter().flatten() {
+        let line = line?;
+        println!("{line}");
+        measures.extend(measure_of(&line));
+    }
+    let status = child.wait()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
+}
+
+/// Copies the last picture of samples to stand beside the table.
+fn keep_picture(row: &Row, run: &Run, root: &Path, folder: &Path) -> io::Result<()> {
+    let (part, output) = run.picture;
+    if output.is_empty() {
+        return Ok(());
+    }
+    let samples = folder.join(part).join("samples");
+    let step = |file: &Path| -> Option<u64> {
+        file.file_name()?.to_str()?.strip_prefix(output)?.strip_prefix('-')?.strip_suffix(".png")?.parse().ok()
+    };
+    let mut pictures = Vec::new();
+    collect(&samples, &mut pictures)?;
+    if let Some(last) = pictures.iter().max_by_key(|file| step(file)).filter(|file| step(file).is_some()) {
+        fs::copy(last, root.join("docs/zoo").join(format!("{:02}.png", row.number)))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_measures_are_read_and_others_are_not() {
+        let measure = measure_of("measure ring_modes 8.0000 >=8 pass").unwrap();
+        assert_eq!((measure.name.as_str(), measure.limit.as_str(), measure.pass), ("ring_modes", ">=8", true));
+        assert!(!measure_of("measure ring_modes 7.0000 >=8 fail").unwrap().pass);
+        for line in ["ring_modes 8", "measure ring_modes 8.0 >=8", "measure ring_modes 8.0 >=8 maybe", ""] {
+            assert_eq!(measure_of(line), None);
+        }
+    }
+
+    #[test]
+    fn a_row_passes_when_something_is_judged_and_all_of_it_passes() {
+        let outcome = |lines: &[&str], failure: Option<&str>| Outcome {
+            code: String::new(),
+            seconds: 1.0,
+            processors: 2,
+            measures: lines.iter().filter_map(|line| measure_of(line)).collect(),
+            failure: failure.map(Into::into),
+        };
+        let (good, bad, told) = ("measure a 1 >=1 pass", "measure b 0 >=1 fail", "measure c 3 - pass");
+        assert!(outcome(&[told, good], None).passes());
+        assert!(!outcome(&[good, bad], None).passes());
+        assert!(!outcome(&[told], None).passes(), "nothing is judged");
+        assert!(!outcome(&[good], Some("exit status: 1")).passes());
+    }
+}
