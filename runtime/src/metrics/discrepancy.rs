@@ -25,7 +25,11 @@ pub fn gaussian_discrepancy(real: &Tensor, generated: &Tensor) -> Result<f64> {
 pub fn gaussian_discrepancy_with(real: &Tensor, generated: &Tensor, sigmas: &[f64]) -> Result<f64> {
     let (real, generated) = Features::pair(real, generated, 2)?;
     check_sigmas(sigmas)?;
-    let kernel = |squared: f64| sigmas.iter().map(|s| (-squared / (2.0 * s * s)).exp()).sum::<f64>() / sigmas.len() as f64;
+    let scales: Vec<f64> = sigmas.iter().map(|sigma| -0.5 / (sigma * sigma)).collect();
+    let kernel = |squared: f64| {
+        let exponents = scales.iter().map(|scale| squared * scale).filter(|&exponent| exponent > f64::MIN_EXP as f64);
+        exponents.map(f64::exp).sum::<f64>() / scales.len() as f64
+    };
     let within = |x: Features| -> Result<f64> {
         let sums = Distances::new(x, x).rows(|i, row| (i + 1..x.rows).map(|j| kernel(row.squared(j))).sum::<f64>())?;
         Ok(2.0 * sums.iter().sum::<f64>() / (x.rows as f64 * (x.rows - 1) as f64))

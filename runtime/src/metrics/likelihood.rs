@@ -7,6 +7,9 @@ use super::spread::Estimate;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 
+/// Exponents below this add nothing to a sum that has a term of 1, in f64 and over fewer than 10⁹ terms.
+const NEGLIGIBLE: f64 = -60.0;
+
 /// The log likelihood of test data under Parzen windows around generated samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parzen {
@@ -69,7 +72,9 @@ fn log_likelihoods(generated: Features, samples: Features, sigmas: &[f64]) -> Re
         let least = squared.iter().copied().fold(f64::INFINITY, f64::min);
         let likelihood = |sigma: &f64| {
             let variance = sigma * sigma;
-            let sum: f64 = squared.iter().map(|squared| ((least - squared) / (2.0 * variance)).exp()).sum();
+            let scale = -0.5 / variance;
+            let exponents = squared.iter().map(|squared| (squared - least) * scale);
+            let sum: f64 = exponents.filter(|&exponent| exponent > NEGLIGIBLE).map(f64::exp).sum();
             let normaliser = 0.5 * generated.width as f64 * (std::f64::consts::TAU * variance).ln();
             sum.ln() - least / (2.0 * variance) - (generated.rows as f64).ln() - normaliser
         };
