@@ -1,7 +1,7 @@
 //! BiGAN (Donahue et al. 2017; ALI: Dumoulin et al. 2017): min over E and G, max over D of E ln D(x, E(x)) + E ln(1 − D(G(z), z)); the
 //! pair minimises it with the labels flipped. Encoder and generator meet in D alone, and the best of them are each other's inverse.
 //!
-//! Scored by the nearest neighbour's label among the codes of the training pictures (97.35% in the paper's table 1), and by the distance
+//! Scored by the nearest neighbour's label among the codes of the training pictures (97.35% in the log of the authors' code), and by the distance
 //! of pictures to their reconstructions beside that to another picture's.
 //!
 //! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example bigan`.
