@@ -4,7 +4,10 @@
 //! Scored by the nearest neighbour's label among the codes of the training pictures (97.35% in the log of the authors' code), and by the distance
 //! of pictures to their reconstructions beside that to another picture's.
 //!
-//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example bigan`.
+//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example bigan`: about four minutes on two cores.
+//!
+//! A D with batch normalisation and the pair's learning rate wins within 1,000 steps, and reconstructions get worse: hence its dropout
+//! (as ALI's) and slower rate. Runs of 3,000 steps of 128 and 5,500 of 64 gave 94.8% and 94.97%, just short of the threshold.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::judge::Judge;
@@ -38,13 +41,13 @@ gan! {
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read();
-    let mut gan = BiGan::build(options.config(128, 1))?;
+    let mut gan = BiGan::build(options.config(64, 1))?;
     if options.explain {
         println!("{}", gan.explain());
         return Ok(());
     }
     let sets::Parts { train, test } = sets::mnist()?;
-    let report = gan.fit(&train, options.fit(20_000, "runs/bigan"))?;
+    let report = gan.fit(&train, options.fit(15_000, "runs/bigan"))?;
     let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };
 
     let (known, asked) = (rows(&train, 0, 60_000)?, rows(&test, 0, 10_000)?);
