@@ -2,7 +2,12 @@
 //! ½E ln(1 − D(x, C(x))) + ½E ln(1 − D(G(y, z), y)), C minimises ½E Σ_y p_C(y|x) ln(1 − D(x, y)) + the cross-entropy of the labelled
 //! pictures + α that of generated ones, and G wants its pairs taken for real ones. Beside it the same classifier with the labels alone.
 //!
-//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example triple_gan`.
+//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example triple_gan`: about four minutes on two
+//! cores.
+//!
+//! Neither threshold was reached yet: after 1,100 steps the error was 12.0%, with the hundred labels alone 11.9% (24% without the moves of
+//! up to two pixels). The generator's pictures were digits, but not those asked for: D, given the label beside its features, did not
+//! mind it.
 
 use saddlepoint::Columns;
 use saddlepoint::prelude::*;
