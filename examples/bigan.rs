@@ -1,10 +1,13 @@
 //! BiGAN (Donahue et al. 2017; ALI: Dumoulin et al. 2017): min over E and G, max over D of E ln D(x, E(x)) + E ln(1 − D(G(z), z)); the
 //! pair minimises it with the labels flipped. Encoder and generator meet in D alone, and the best of them are each other's inverse.
 //!
-//! Scored by the nearest neighbour's label among the codes of the training pictures (97.35% in the paper's table 1), and by the distance
+//! Scored by the nearest neighbour's label among the codes of the training pictures (97.35% in the log of the authors' code), and by the distance
 //! of pictures to their reconstructions beside that to another picture's.
 //!
-//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example bigan`.
+//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example bigan`: about four minutes on two cores.
+//!
+//! A D with batch normalisation and the pair's learning rate wins within 1,000 steps, and reconstructions get worse: hence its dropout
+//! (as ALI's) and slower rate. Runs of 3,000 steps of 128 and 5,500 of 64 gave 94.8% and 94.97%, just short of the threshold.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::judge::Judge;
@@ -38,13 +41,13 @@ gan! {
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read();
-    let mut gan = BiGan::build(options.config(128, 1))?;
+    let mut gan = BiGan::build(options.config(64, 1))?;
     if options.explain {
         println!("{}", gan.explain());
         return Ok(());
     }
     let sets::Parts { train, test } = sets::mnist()?;
-    let report = gan.fit(&train, options.fit(20_000, "runs/bigan"))?;
+    let report = gan.fit(&train, options.fit(15_000, "runs/bigan"))?;
     let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };
 
     let (known, asked) = (rows(&train, 0, 60_000)?, rows(&test, 0, 10_000)?);
@@ -72,11 +75,19 @@ fn main() -> saddlepoint::Result<()> {
 
 /// How often the nearest of the known codes has the label of the one that is asked about.
 fn nearest_label_accuracy([known, asked]: [&Tensor; 2], [labels, wanted]: [&Classes; 2]) -> f64 {
-    let squares: Vec<f32> = (0..known.rows()).map(|i| known.row(i).iter().map(|v| v * v).sum()).collect();
+    let squares: Vec<f32> = (0..known.rows()).map(|i| dot(known.row(i), known.row(i))).collect();
     let nearest = |code: &[f32]| {
-        let distance = |i: usize| squares[i] - 2.0 * known.row(i).iter().zip(code).map(|(a, b)| a * b).sum::<f32>();
+        let distance = |i: usize| squares[i] - 2.0 * dot(known.row(i), code);
         (0..known.rows()).map(|i| (distance(i), i)).min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |(_, i)| i)
     };
     let right = (0..asked.rows()).filter(|i| labels.as_slice()[nearest(asked.row(*i))] == wanted.as_slice()[*i]).count();
     right as f64 / asked.rows() as f64
+}
+
+/// In eight lanes: one sum in order would wait for itself.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let add = |sum: [f32; 8], (a, b): (&[f32; 8], &[f32; 8])| std::array::from_fn(|i| sum[i] + a[i] * b[i]);
+    let lanes = a.iter().zip(b).fold([0.0; 8], add);
+    lanes.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }

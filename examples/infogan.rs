@@ -3,7 +3,10 @@
 //!
 //! Q is a head on D's trunk. Its classes are compared with the labels of the test pictures under the best one-to-one map.
 //!
-//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example infogan`.
+//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example infogan`: about four minutes a seed on two cores.
+//!
+//! The accuracy is still to be reached: after 1,500 steps of seed 1 and 2,200 of seed 2 it was 61% and 59%. Q reads all codes after a few
+//! hundred steps, but off marks that are not yet digits. Longer runs, `--seeds 3`, are to show whether the classes become digits.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::judge::Judge;

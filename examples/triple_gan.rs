@@ -2,7 +2,12 @@
 //! ½E ln(1 − D(x, C(x))) + ½E ln(1 − D(G(y, z), y)), C minimises ½E Σ_y p_C(y|x) ln(1 − D(x, y)) + the cross-entropy of the labelled
 //! pictures + α that of generated ones, and G wants its pairs taken for real ones. Beside it the same classifier with the labels alone.
 //!
-//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example triple_gan`.
+//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example triple_gan`: about four minutes on two
+//! cores.
+//!
+//! Neither threshold was reached yet: after 1,100 steps the error was 12.0%, with the hundred labels alone 11.9% (24% without the moves of
+//! up to two pixels). The generator's pictures were digits, but not those asked for: D, given the label beside its features, did not
+//! mind it.
 
 use saddlepoint::Columns;
 use saddlepoint::prelude::*;
@@ -16,9 +21,11 @@ macro_rules! model {
             pub model $name {
                 data  labelled { x: [1, 28, 28], y: class(10) }
                 hyper rate: f32 = 1e-3 * min(1.0, 2.0 * (1.0 - progress) + 0.02);
+                // By up to two pixels, where zeros are black; in training alone.
+                fn moved(x) { diff_augment(x + 1, colour = false, translation = 0.08, cutout = 0.0) - 1 }
                 #[ema(0.995)]
                 net C(x: [1, 28, 28]) -> [10] {
-                    x.dropout(0.2).conv(16, kernel = 4, stride = 2, pad = 1).batch_norm().relu()
+                    moved(x).dropout(0.2).conv(16, kernel = 4, stride = 2, pad = 1).batch_norm().relu()
                         .conv(32, kernel = 4, stride = 2, pad = 1).batch_norm().relu().dropout(0.5)
                         .flatten().dense(128).relu().dropout(0.5).dense(10)
                 }
@@ -43,6 +50,8 @@ model!(
         noise yg: categorical(10);
         // Pictures for the classifier must be like their labels first.
         hyper alpha: f32 = 0.5 * (progress > 0.2);
+        // The share of real pairs whose label is the classifier's (section 3.3): D would know the hundred by heart.
+        hyper trust: f32 = 0.5;
         #[ema(0.995)]
         net G(y: class(10), z: [64]) -> [1, 28, 28] {
             concat(z, y.one_hot()).dense(64 * 7 * 7).reshape([64, 7, 7]).batch_norm().relu()
@@ -50,7 +59,7 @@ model!(
                 .conv_transpose(1, kernel = 4, stride = 2, pad = 1).tanh()
         }
         net Look(x: [1, 28, 28]) -> [256] {
-            x.dropout(0.2).conv(32, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)
+            moved(x).conv(32, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2)
                 .conv(64, kernel = 4, stride = 2, pad = 1).leaky_relu(0.2).flatten().dense(256).leaky_relu(0.2).dropout(0.5)
         }
         net Match(h: [256], y: class(10)) -> [1] { concat(h, y.one_hot()).dense(128).leaky_relu(0.2).dense(1) }
@@ -58,7 +67,7 @@ model!(
         let guess = C(free.x);
         let (seen, seen_made) = (Look(free.x), Look(made));
         player D updates (Look, Match) minimizes {
-            E[softplus(-Match(Look(labelled.x), labelled.y))]
+            (1 - trust) * E[softplus(-Match(Look(labelled.x), labelled.y))] + trust * E[softplus(-Match(seen, argmax(guess)))]
                 + 0.5 * E[softplus(Match(seen, sample(guess)))] + 0.5 * E[softplus(Match(seen_made, yg))]
         }
         player C minimizes {
