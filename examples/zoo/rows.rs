@@ -184,7 +184,7 @@ pub const ROWS: &[Row] = &[
         system: "Triple-GAN",
         objective: "D: max E ln D(x, y) + ½E ln(1 − D(x, C(x))) + ½E ln(1 − D(G(y, z), y))",
         data: "MNIST, 100 labels",
-        published: "0.91% error (Li et al. 2017, table 1)",
+        published: "",
         runs: &[Run { example: "triple_gan", arguments: &[], picture: ("", "") }],
     },
 ];
