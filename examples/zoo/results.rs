@@ -96,6 +96,10 @@ pub fn kept(row: &Row, root: &Path) -> Option<Outcome> {
 
 /// Runs a row's commands, shows what they print, and keeps the result and the picture.
 pub fn run(row: &Row, root: &Path) -> io::Result<Outcome> {
+    let file = file_of(row, root);
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", folder.display())))?;
+    }
     let start = Instant::now();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let mut outcome = Outcome { code: code_of(row, root)?, seconds: 0.0, processors, measures: vec![], failure: None };
@@ -108,8 +112,6 @@ pub fn run(row: &Row, root: &Path) -> io::Result<Outcome> {
         keep_picture(row, run, root, &folder)?;
     }
     outcome.seconds = start.elapsed().as_secs_f64().round();
-    let file = file_of(row, root);
-    fs::create_dir_all(file.parent().unwrap_or(root))?;
     fs::write(&file, serde_json::to_string_pretty(&outcome)? + "\n")?;
     Ok(outcome)
 }
@@ -140,7 +142,8 @@ fn keep_picture(row: &Row, run: &Run, root: &Path, folder: &Path) -> io::Result<
         file.file_name()?.to_str()?.strip_prefix(output)?.strip_prefix('-')?.strip_suffix(".png")?.parse().ok()
     };
     let mut pictures = Vec::new();
-    collect(&samples, &mut pictures)?;
+    collect(&samples, &mut pictures)
+        .map_err(|e| io::Error::new(e.kind(), format!("the samples of the row, {}: {e}", samples.display())))?;
     if let Some(last) = pictures.iter().max_by_key(|file| step(file)).filter(|file| step(file).is_some()) {
         fs::copy(last, root.join("docs/zoo").join(format!("{:02}.png", row.number)))?;
     }
