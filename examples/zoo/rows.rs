@@ -94,7 +94,7 @@ pub const ROWS: &[Row] = &[
         objective: "max over V, min over G of E g(V(x)) − E f*(g(V(G(z))))",
         data: "two Gaussians on the line; ring of 8",
         published: "",
-        runs: &[Run { example: "f_gan", arguments: &[], picture: ("ring-jensen_shannon", "sample") }],
+        runs: &[Run { example: "f_gan", arguments: &[], picture: ("ring-js", "sample") }],
     },
     Row {
         number: 21,
