@@ -5,7 +5,7 @@
 //! `cargo run --release --example fetch -- fashion`, then `cargo run --release --example autoencoder`: about two minutes on two cores.
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::judge::Judge;
+use saddlepoint_examples_harness::judge::{Judge, measure_autoencoder};
 use saddlepoint_examples_harness::{Options, Threshold, measure, rows, sets};
 
 macro_rules! autoencoder {
@@ -54,15 +54,16 @@ fn main() -> saddlepoint::Result<()> {
         ($model:ident, $name:literal) => {
             if options.runs($name) {
                 let mut model = $model::build(options.config(100, 1))?;
+                if options.explain {
+                    println!("{}", model.explain());
+                    return Ok(());
+                }
                 if model.fit(&train, options.fit_part(15_000, "runs/autoencoder", $name))?.interrupted {
                     return Ok(());
                 }
-                let mut distance = |pictures: &Tensor| metrics::frechet_distance(&real, &judge.judge(pictures)?.features);
-                let again = distance(&model.again(&pictures)?)?;
-                let drawn = distance(&model.sample(10_000)?)?;
-                measure(concat!("autoencoder_", $name, "_reconstructions_fid"), again, Threshold::None);
-                measure(concat!("autoencoder_", $name, "_samples_fid"), drawn, Threshold::None);
-                distances.push(drawn);
+                let again = model.again(&pictures)?;
+                let prefix = concat!("autoencoder_", $name);
+                distances.push(measure_autoencoder(prefix, &mut judge, &real, &again, &model.sample(10_000)?)?);
             }
         };
     }

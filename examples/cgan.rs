@@ -79,6 +79,10 @@ fn main() -> saddlepoint::Result<()> {
         ($model:ident, $name:literal, $prefix:literal) => {
             if options.runs($name) {
                 let mut gan = $model::build(options.config(64, 1))?;
+                if options.explain {
+                    println!("{}", gan.explain());
+                    return Ok(());
+                }
                 let report = gan.fit(&train, options.fit_part(6_000, "runs/cgan", $name))?;
                 let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };
                 gan.sample(&each)?.save_grid(folder.join("classes.png"))?;

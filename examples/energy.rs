@@ -6,7 +6,7 @@
 //! `cargo run --release --example energy`: about one minute on two cores.
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::{Options, Threshold, coverage, measure, one_nearest_neighbour_accuracy, rows};
+use saddlepoint_examples_harness::{Options, Threshold, coverage, measure, rows};
 
 gan! {
     /// The negatives are data: the host finds them by the outputs.
@@ -90,7 +90,7 @@ fn main() -> saddlepoint::Result<()> {
         picture(&mut model, &options.folder("runs/energy").join(format!("{part}.png")))?;
         let held = |threshold| if part == "highest" { Threshold::None } else { threshold };
         coverage(&format!("energy_{part}_ring"), &ring, &made, Threshold::AtLeast(8.0), Threshold::None)?;
-        let accuracy = one_nearest_neighbour_accuracy(&made, &held_out);
+        let accuracy = metrics::nearest_neighbour_test(&held_out, &made)?.accuracy;
         measure(&format!("energy_{part}_ring_1nn"), accuracy, held(Threshold::AtMost(0.6)));
     }
     Ok(())

@@ -6,7 +6,7 @@
 //! cores.
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::judge::Judge;
+use saddlepoint_examples_harness::judge::{Judge, measure_autoencoder};
 use saddlepoint_examples_harness::{Options, Threshold, measure, rows, sets};
 
 macro_rules! model {
@@ -85,11 +85,7 @@ fn main() -> saddlepoint::Result<()> {
                 let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };
                 let again = model.again(&pictures)?;
                 again.save_grid(folder.join("reconstructions.png"))?;
-                let mut distance = |pictures: &Tensor| metrics::frechet_distance(&real, &judge.judge(pictures)?.features);
-                let drawn = distance(&model.sample(10_000)?)?;
-                measure(concat!($prefix, "_reconstructions_fid"), distance(&again)?, Threshold::None);
-                measure(concat!($prefix, "_fid"), drawn, Threshold::None);
-                distances.push(drawn);
+                distances.push(measure_autoencoder($prefix, &mut judge, &real, &again, &model.sample(10_000)?)?);
             }
         };
     }

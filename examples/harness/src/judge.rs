@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use crate::{Threshold, measure};
 use saddlepoint::prelude::*;
 
 gan! {
@@ -136,6 +137,25 @@ impl Judge {
     pub fn judge_source(&mut self, source: &dyn Source) -> saddlepoint::Result<Verdict> {
         self.judge(&crate::rows(source, 0, source.len())?)
     }
+}
+
+/// Measures what an autoencoder of pictures makes by the Fréchet distance on a judge's features to those of real pictures:
+/// `PREFIX_reconstructions_fid` of reconstructions and `PREFIX_fid` of samples, which is given back.
+///
+/// # Errors
+/// [`saddlepoint::Error::Data`] for pictures of another shape, or fewer than two.
+pub fn measure_autoencoder(
+    prefix: &str,
+    judge: &mut Judge,
+    real: &Tensor,
+    reconstructions: &Tensor,
+    samples: &Tensor,
+) -> saddlepoint::Result<f64> {
+    let mut distance = |pictures: &Tensor| metrics::frechet_distance(real, &judge.judge(pictures)?.features);
+    let (again, drawn) = (distance(reconstructions)?, distance(samples)?);
+    measure(&format!("{prefix}_reconstructions_fid"), again, Threshold::None);
+    measure(&format!("{prefix}_fid"), drawn, Threshold::None);
+    Ok(drawn)
 }
 
 /// Where a judge's weights are.

@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 mod points;
-pub use points::{Quadrature, correlation, coverage, gauss, largest_singular_value, median, one_nearest_neighbour_accuracy};
+pub use points::{Quadrature, correlation, coverage, gauss, largest_singular_value, median};
 
 /// The options every example takes.
 #[derive(Clone, Debug, Parser)]

@@ -22,19 +22,6 @@ pub fn coverage(
     Ok(found)
 }
 
-/// Leave-one-out accuracy of the nearest neighbour at telling two sets of equally many points apart (Lopez-Paz and Oquab 2017):
-/// ½ where they are of one distribution, 1 where they lie apart, less than ½ where one set copies the other.
-pub fn one_nearest_neighbour_accuracy(a: &Tensor, b: &Tensor) -> f64 {
-    let n = a.rows().min(b.rows());
-    let row = |i: usize| if i < n { a.row(i) } else { b.row(i - n) };
-    let distance = |i: usize, j: usize| row(i).iter().zip(row(j)).map(|(x, y)| (x - y).powi(2)).sum::<f32>();
-    let nearest = |i: usize| {
-        let others = (0..2 * n).filter(|j| *j != i);
-        others.map(|j| (distance(i, j), j)).min_by(|x, y| x.0.total_cmp(&y.0)).map_or(i, |(_, j)| j)
-    };
-    (0..2 * n).filter(|i| (*i < n) == (nearest(*i) < n)).count() as f64 / (2 * n) as f64
-}
-
 /// Pearson's correlation of pairs of numbers.
 pub fn correlation(pairs: &[(f64, f64)]) -> f64 {
     let n = pairs.len() as f64;
@@ -113,17 +100,6 @@ pub fn largest_singular_value(weight: &Tensor) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn column(values: &[f32]) -> Tensor {
-        Tensor::new([values.len(), 1], values.to_vec()).unwrap()
-    }
-
-    #[test]
-    fn neighbours_tell_apart_what_lies_apart_and_not_what_is_mixed() {
-        assert_eq!(one_nearest_neighbour_accuracy(&column(&[0.0, 0.1, 0.3]), &column(&[5.0, 5.1, 5.3])), 1.0);
-        // Every point's nearest is the other set's copy.
-        assert_eq!(one_nearest_neighbour_accuracy(&column(&[0.0, 1.0, 2.0]), &column(&[0.1, 1.1, 2.1])), 0.0);
-    }
 
     #[test]
     fn known_answers() {

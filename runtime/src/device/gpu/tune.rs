@@ -28,7 +28,7 @@ type Kept = BTreeMap<String, BTreeMap<String, String>>;
 /// What has been measured on a device.
 pub(super) struct Tiles {
     /// Where it is kept.
-    file: Option<PathBuf>,
+    file: PathBuf,
     /// Device, driver and version of the shaders.
     device: String,
     known: Mutex<BTreeMap<String, Tile>>,
@@ -51,7 +51,7 @@ impl Tiles {
     pub fn open(file: PathBuf, device: String) -> Tiles {
         let kept = read(&file).remove(&device).unwrap_or_default();
         let known = kept.into_iter().filter_map(|(product, tile)| Some((product, tile.parse().ok()?))).collect();
-        Tiles { file: Some(file), device, known: Mutex::new(known) }
+        Tiles { file, device, known: Mutex::new(known) }
     }
 
     /// The options with the tiles of all products of this plan, measured where they were not known.
@@ -82,12 +82,11 @@ impl Tiles {
     /// Writes the file, with what others have put there in the meantime. A file that cannot be written only means that the next
     /// process measures again.
     fn keep(&self, known: &BTreeMap<String, Tile>) {
-        let Some(file) = &self.file else { return };
-        let mut kept = read(file);
+        let mut kept = read(&self.file);
         let own = kept.entry(self.device.clone()).or_default();
         own.extend(known.iter().map(|(product, tile)| (product.clone(), tile.to_string())));
         if let Ok(text) = serde_json::to_string_pretty(&kept) {
-            let _ = files::write_atomically(file, text.as_bytes());
+            let _ = files::write_atomically(&self.file, text.as_bytes());
         }
     }
 }
