@@ -26,7 +26,11 @@ gan! {
         player D maximizes { E[ln(D(x))] + E[ln(1 - D(G(z)))] }
         player G maximizes { E[ln(D(G(z)))] }
         train { D, G: adam(2e-4, beta1 = 0.5); }
+        metric real = E[D(x)];
+        metric made = E[D(G(z))];
         output sample = G(z);
+        output latent = z;
+        output at(z) = G(z);
     }
 }
 
@@ -46,6 +50,9 @@ fn main() -> saddlepoint::Result<()> {
     let made = gan.sample(1_000)?;
     if let Some(folder) = &report.folder {
         made.save_grid(folder.join("samples.png"))?;
+        // From each of eleven latents to the next: a generator that has learnt a space changes its pictures step by step.
+        let latents = gan.latent(11)?.spherical_path(9)?;
+        gan.at(&latents)?.save_grid(folder.join("path.png"))?;
     }
     measure_pictures("", &images, &untrained, &made, 0.2)?;
     Ok(())

@@ -39,6 +39,8 @@ gan! {
         metric real = E[D(x)];
         metric made = E[fake];
         output sample = G(z);
+        output latent = z;
+        output at(z) = G(z);
     }
 }
 
@@ -62,6 +64,8 @@ fn main() -> saddlepoint::Result<()> {
         let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };
         let samples = gan.sample(10_000)?;
         samples.save_grid(folder.join("many.png"))?;
+        let latents = gan.latent(11)?.spherical_path(9)?;
+        gan.at(&latents)?.save_grid(folder.join("path.png"))?;
         let verdict = judge.judge(&samples)?;
         let modes = metrics::class_modes(&verdict.classes()?, None)?;
         measure(&format!("{prefix}_fid"), metrics::frechet_distance(&real, &verdict.features)?, Threshold::None);
