@@ -3,10 +3,12 @@
 //!
 //! Q is a head on D's trunk. Its classes are compared with the labels of the test pictures under the best one-to-one map.
 //!
-//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example infogan`: about four minutes a seed on two cores.
+//! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example infogan`: about three minutes a seed on two
+//! cores; `--seeds 3` takes the best of three.
 //!
-//! The accuracy is still to be reached: after 1,500 steps of seed 1 and 2,200 of seed 2 it was 61% and 59%. Q reads all codes after a few
-//! hundred steps, but off marks that are not yet digits. Longer runs, `--seeds 3`, are to show whether the classes become digits.
+//! What decides is how hard the codes pull. With an optimiser of its own for Q's loss, whose step does not know λ, Q reads all codes
+//! after a few hundred steps, but off marks that are not yet digits: 61% and 59%. With a deviation that Q learns, the numbers pull so hard
+//! that digits change along them, 0 to 3, 5 to 8: 57% to 73% in three seeds. Cutouts in front of D (`diff_augment`) leave one picture a class.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::judge::Judge;
@@ -32,16 +34,17 @@ gan! {
                 .flatten().dense(256).batch_norm().leaky_relu(0.1)
         }
         net Real(h: [256]) -> [1] { h.dense(1) }
-        net Q(h: [256]) -> ([10], [2], [2]) {
+        net Q(h: [256]) -> ([10], [2]) {
             let h = h.dense(128).batch_norm().leaky_relu(0.1);
-            (h.dense(10), h.dense(2), h.dense(2))
+            (h.dense(10), h.dense(2))
         }
         let fake = Trunk(G(z, c, u));
-        let (class, mu, s) = Q(fake);
-        player D updates (Trunk, Real) minimizes { E[softplus(-Real(Trunk(x)))] + E[softplus(Real(fake))] }
-        player G minimizes { E[softplus(-Real(fake))] }
-        player Q updates (G, Trunk, Q) minimizes { E[cross_entropy(class, c)] - 0.1 * E[normal_log_prob(u, mu, s)] }
-        train { D: adam(0.2 * rate, beta1 = 0.5); G, Q: adam(rate, beta1 = 0.5); }
+        let (class, mu) = Q(fake);
+        // −I up to the codes' entropy, the numbers Gaussians of variance ½ with λ = 0.1. Each player has it in its own loss.
+        let unread = E[cross_entropy(class, c)] + 0.1 * E[square(u - mu).sum()];
+        player D updates (Trunk, Real, Q) minimizes { E[softplus(-Real(Trunk(x)))] + E[softplus(Real(fake))] + unread }
+        player G minimizes { E[softplus(-Real(fake))] + unread }
+        train { D: adam(0.2 * rate, beta1 = 0.5); G: adam(rate, beta1 = 0.5); }
         metric read = E[argmax(class) == c];
         output sample(c, u) = G(z, c, u);
         output classify(x) = argmax(Q(Trunk(x)).0);
@@ -58,7 +61,7 @@ fn main() -> saddlepoint::Result<()> {
             return Ok(());
         }
         let sets::Parts { train, test } = sets::mnist()?;
-        let report = gan.fit(&train, options.fit_part(5_000, "runs/infogan", &format!("seed-{seed}")))?;
+        let report = gan.fit(&train, options.fit_part(8_000, "runs/infogan", &format!("seed-{seed}")))?;
         let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };
 
         // A class a row, and the first number from end to end along it.
