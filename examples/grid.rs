@@ -6,7 +6,7 @@
 //! `cargo run --release --example grid`: about three minutes on two cores for one seed; `--seeds 5` gives medians and ranges.
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::{Options, Threshold, measure, median};
+use saddlepoint_examples_harness::{Options, Threshold, measure_seeds};
 use std::f32::consts::FRAC_1_SQRT_2;
 
 gan! {
@@ -132,12 +132,7 @@ fn main() -> saddlepoint::Result<()> {
         }
     }
     for (name, values, threshold) in found {
-        measure(&name, median(&values), threshold);
-        if values.len() > 1 {
-            let range = values.iter().fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
-            measure(&format!("{name}_lowest"), range.0, Threshold::None);
-            measure(&format!("{name}_highest"), range.1, Threshold::None);
-        }
+        measure_seeds(&name, &values, threshold);
     }
     Ok(())
 }

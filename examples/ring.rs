@@ -4,7 +4,7 @@
 //! `cargo run --release --example ring`
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::{Options, Threshold, measure};
+use saddlepoint_examples_harness::{Options, Threshold, measure, measure_seeds};
 
 gan! {
     /// Both players see a blurred world that clears over the first 60% of training; then the learning rate falls.
@@ -50,6 +50,7 @@ fn main() -> saddlepoint::Result<()> {
     let ring = data::ring(8, 1.0, SIGMA);
     let seeds = options.seed.map_or(1..=5, |s| s..=s);
     let mut good = 0;
+    let mut found = [const { Vec::new() }; 4];
     for seed in seeds.clone() {
         let points = ring.sample(100_000, seed)?;
         let mut gan = Ring::build(options.config(512, seed).seed(seed))?;
@@ -64,6 +65,8 @@ fn main() -> saddlepoint::Result<()> {
         measure(&format!("ring_seed{seed}_modes"), modes as f64, Threshold::AtLeast(8.0));
         measure(&format!("ring_seed{seed}_high_quality"), high_quality, Threshold::AtLeast(0.9));
         good += usize::from(modes == 8 && high_quality >= 0.9);
+        found[0].push(modes as f64);
+        found[1].push(high_quality);
 
         let mut plain = Plain::build(options.config(512, seed).seed(seed))?;
         if plain.fit(&points, options.fit_part(STEPS, "runs/ring", &format!("plain-{seed}")))?.interrupted {
@@ -72,8 +75,13 @@ fn main() -> saddlepoint::Result<()> {
         let data::Coverage { modes, high_quality } = ring.coverage(&plain.sample(2_500)?)?;
         measure(&format!("plain_seed{seed}_modes"), modes as f64, Threshold::None);
         measure(&format!("plain_seed{seed}_high_quality"), high_quality, Threshold::None);
+        found[2].push(modes as f64);
+        found[3].push(high_quality);
     }
     if seeds.count() == 5 {
+        for (values, name) in found.iter().zip(["ring_modes", "ring_high_quality", "plain_modes", "plain_high_quality"]) {
+            measure_seeds(name, values, Threshold::None);
+        }
         measure("ring_good_seeds_of_5", good as f64, Threshold::AtLeast(4.0));
     }
     Ok(())

@@ -5,7 +5,7 @@
 //! `cargo run --release --example wgan_gp`: about five minutes on two cores, parts by `--only`.
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::{Options, Threshold, coverage, measure, measure_pictures, rows};
+use saddlepoint_examples_harness::{Options, Threshold, coverage, measure, measure_pictures, measure_seeds, rows};
 use std::f32::consts::FRAC_1_SQRT_2;
 use std::time::Instant;
 
@@ -139,6 +139,7 @@ fn grid(options: &Options, part: &str, seeds: u64) -> saddlepoint::Result<bool> 
     let name = format!("wgan_gp_{}", part.replace('-', "_"));
     let seeds = options.seeds(seeds);
     let mut good = 0;
+    let [mut modes, mut quality] = [const { Vec::new() }; 2];
     for seed in seeds.clone() {
         let consts = GridConsts { ONE_SIDED: part == "one-sided" };
         let mut gan = Grid::build(consts, options.config(256, seed))?;
@@ -153,8 +154,12 @@ fn grid(options: &Options, part: &str, seeds: u64) -> saddlepoint::Result<bool> 
         let prefix = format!("{name}_seed{seed}");
         let found = coverage(&prefix, &grid, &gan.sample(2_500)?, Threshold::AtLeast(24.0), Threshold::None)?;
         good += usize::from(found.modes >= 24);
+        modes.push(found.modes as f64);
+        quality.push(found.high_quality);
     }
     if seeds.count() == 5 {
+        measure_seeds(&format!("{name}_modes"), &modes, Threshold::None);
+        measure_seeds(&format!("{name}_high_quality"), &quality, Threshold::None);
         measure(&format!("{name}_good_seeds_of_5"), good as f64, Threshold::AtLeast(4.0));
     }
     Ok(true)

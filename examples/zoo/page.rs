@@ -20,19 +20,21 @@ pub fn page(rows: &[Known<'_>], root: &Path) -> String {
     let passed = rows.iter().filter(|known| known.outcome.as_ref().is_some_and(Outcome::passes)).count();
     let mut text = String::from(
         "# The zoo\n\nMade by `cargo run --release --example zoo`, which runs every example whose code or settings changed and keeps what it \
-         printed; `--row N` runs one. Every row is one command on two cores. A row passes when every judged measure is within its \
-         limit; rows that fail stay, and the head of their example says what was tried.\n\n",
+         printed; `--row N` runs one. Steps and minutes are those of all commands of a row together, on two cores. A row passes when \
+         every judged measure is within its limit; rows that fail stay, and the head of their example says what was tried.\n\n",
     );
     let _ = writeln!(text, "**{passed} of {} rows pass.**\n", rows.len());
-    text += "| # | system | objective | data | minutes | judged | result |\n|---|---|---|---|---|---|---|\n";
+    text += "| # | system | objective | data | steps | minutes | judged | result |\n|---|---|---|---|---|---|---|---|\n";
     for known in rows {
         let Row { number, system, objective, data, .. } = known.row;
-        let (minutes, judged) = known.outcome.as_ref().map_or(("–".to_string(), "not run yet".to_string()), |outcome| {
-            (format!("{:.1}", outcome.seconds / 60.0), summary(outcome))
-        });
+        let none = || "–".to_string();
+        let outcome = known.outcome.as_ref();
+        let steps = outcome.filter(|outcome| outcome.steps > 0).map_or_else(none, |outcome| outcome.steps.to_string());
+        let minutes = outcome.map_or_else(none, |outcome| format!("{:.1}", outcome.seconds / 60.0));
+        let judged = outcome.map_or_else(|| "not run yet".to_string(), summary);
         let _ = writeln!(
             text,
-            "| [{number}](#{number}) | {system} | {} | {data} | {minutes} | {judged} | {} |",
+            "| [{number}](#{number}) | {system} | {} | {data} | {steps} | {minutes} | {judged} | {} |",
             escaped(objective),
             verdict(known)
         );

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// A line `measure NAME VALUE LIMIT pass|fail` of an example.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Outcome {
     pub code: String,
     /// Seconds of all commands.
     pub seconds: f64,
+    /// Training steps of all runs that left a run folder.
+    #[serde(default)]
+    pub steps: u64,
     /// Processors of the machine.
     pub processors: usize,
     /// All measures, in order.
@@ -100,15 +103,17 @@ pub fn run(row: &Row, root: &Path) -> io::Result<Outcome> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", folder.display())))?;
     }
-    let start = Instant::now();
+    let (start, now) = (Instant::now(), SystemTime::now());
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut outcome = Outcome { code: code_of(row, root)?, seconds: 0.0, processors, measures: vec![], failure: None };
+    let mut outcome =
+        Outcome { code: code_of(row, root)?, seconds: 0.0, steps: 0, processors, measures: vec![], failure: None };
     for run in row.runs {
         let folder = root.join("runs/zoo").join(format!("{:02}-{}", row.number, run.example));
         if let Err(failure) = command(run, root, &folder, &mut outcome.measures) {
             outcome.failure = Some(format!("{}: {failure}", run.example));
             break;
         }
+        outcome.steps += steps_of(&folder, now)?;
         // What was measured stands without a picture.
         if let Err(error) = keep_picture(row, run, root, &folder) {
             eprintln!("no picture: {error}");
@@ -117,6 +122,22 @@ pub fn run(row: &Row, root: &Path) -> io::Result<Outcome> {
     outcome.seconds = start.elapsed().as_secs_f64().round();
     fs::write(&file, serde_json::to_string_pretty(&outcome)? + "\n")?;
     Ok(outcome)
+}
+
+/// The steps of all run folders here that were begun since then; earlier runs lie beside them, moved aside.
+fn steps_of(folder: &Path, since: SystemTime) -> io::Result<u64> {
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        collect(folder, &mut files)?;
+    }
+    let mut steps = 0;
+    for file in files.iter().filter(|file| file.ends_with("run.json")) {
+        if fs::metadata(file)?.modified()? >= since {
+            let run: serde_json::Value = serde_json::from_slice(&fs::read(file)?)?;
+            steps += run["steps"].as_u64().unwrap_or(0);
+        }
+    }
+    Ok(steps)
 }
 
 fn command(run: &Run, root: &Path, folder: &Path, measures: &mut Vec<Measure>) -> io::Result<()> {
@@ -156,6 +177,7 @@ fn keep_picture(row: &Row, run: &Run, root: &Path, folder: &Path) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn lines_of_measures_are_read_and_others_are_not() {
@@ -168,10 +190,25 @@ mod tests {
     }
 
     #[test]
+    fn steps_are_those_of_the_run_folders_begun_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let before = SystemTime::now() - Duration::from_secs(60);
+        for (part, steps) in [("one", 30), ("other", 12)] {
+            fs::create_dir_all(root.join(part)).unwrap();
+            fs::write(root.join(part).join("run.json"), format!("{{\"steps\": {steps}}}")).unwrap();
+        }
+        assert_eq!(steps_of(root, before).unwrap(), 42);
+        assert_eq!(steps_of(root, SystemTime::now() + Duration::from_secs(60)).unwrap(), 0);
+        assert_eq!(steps_of(&root.join("nothing"), before).unwrap(), 0);
+    }
+
+    #[test]
     fn a_row_passes_when_something_is_judged_and_all_of_it_passes() {
         let outcome = |lines: &[&str], failure: Option<&str>| Outcome {
             code: String::new(),
             seconds: 1.0,
+            steps: 1,
             processors: 2,
             measures: lines.iter().filter_map(|line| measure_of(line)).collect(),
             failure: failure.map(Into::into),

@@ -131,6 +131,17 @@ pub fn measure(name: &str, value: f64, threshold: Threshold) -> bool {
     pass
 }
 
+/// As [`measure`], the median over several seeds; and the lowest and the highest as `NAME_lowest` and `NAME_highest`.
+pub fn measure_seeds(name: &str, values: &[f64], threshold: Threshold) -> bool {
+    let pass = measure(name, median(values), threshold);
+    if values.len() > 1 {
+        let range = values.iter().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
+        measure(&format!("{name}_lowest"), range.0, Threshold::None);
+        measure(&format!("{name}_highest"), range.1, Threshold::None);
+    }
+    pass
+}
+
 /// Samples `from..to` of the first column of a source.
 ///
 /// # Errors
