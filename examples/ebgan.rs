@@ -79,9 +79,9 @@ fn main() -> saddlepoint::Result<()> {
             let modes = metrics::class_modes(&verdict.classes()?, None)?;
             measure("ebgan_fid_untrained", before, Threshold::None);
             measure("ebgan_fid", distance, Threshold::None);
-            measure("ebgan_fid_share_of_untrained", distance / before, Threshold::AtMost(0.2));
-            measure("ebgan_classes", modes.modes as f64, Threshold::AtLeast(10.0));
-            measure("ebgan_divergence_of_classes", modes.divergence, Threshold::None);
+            measure("ebgan_fid_share_of_untrained", distance / before, Threshold::AtMost(0.1));
+            measure("ebgan_classes", modes.modes as f64, Threshold::None);
+            measure("ebgan_divergence_of_classes", modes.divergence, Threshold::AtMost(0.1));
         }
         measure(&format!("ebgan_{part}_energy_of_fakes"), energy, Threshold::None);
     }

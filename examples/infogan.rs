@@ -4,7 +4,7 @@
 //! Q is a head on D's trunk. Its classes are compared with the labels of the test pictures under the best one-to-one map.
 //!
 //! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example infogan`: about three minutes a seed on two
-//! cores; `--seeds 3` takes the best of three.
+//! cores; `--seeds 3` takes the best of three, as whether classes are digits depends on the start: one of these three takes 4 and 9 for one.
 //!
 //! What decides is how hard the codes pull. With an optimiser of its own for Q's loss, whose step does not know λ, Q reads all codes
 //! after a few hundred steps, but off marks that are not yet digits: 61% and 59%. With a deviation that Q learns, the numbers pull so hard
@@ -12,10 +12,10 @@
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::judge::Judge;
-use saddlepoint_examples_harness::{Options, Threshold, classes, measure, rows, sets};
+use saddlepoint_examples_harness::{Options, Threshold, classes, measure, measure_seeds, rows, sets};
 
 gan! {
-    /// The networks of the paper's table 1, half as wide.
+    /// The networks of the paper's table 1, convolutions half and dense layers a quarter as wide.
     pub model InfoGan {
         data  x: [1, 28, 28];
         noise z: normal([62]);
@@ -53,14 +53,16 @@ gan! {
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read();
-    let mut best = 0.0f64;
+    if options.explain {
+        println!("{}", InfoGan::build(options.config(64, 1))?.explain());
+        return Ok(());
+    }
+    let sets::Parts { train, test } = sets::mnist()?;
+    let mut judge = Judge::mnist()?;
+    let real = judge.judge_source(&test)?.features;
+    let mut accuracies = Vec::new();
     for seed in options.seeds(1) {
         let mut gan = InfoGan::build(options.config(64, seed))?;
-        if options.explain {
-            println!("{}", gan.explain());
-            return Ok(());
-        }
-        let sets::Parts { train, test } = sets::mnist()?;
         let report = gan.fit(&train, options.fit_part(8_000, "runs/infogan", &format!("seed-{seed}")))?;
         let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };
 
@@ -76,17 +78,18 @@ fn main() -> saddlepoint::Result<()> {
         let found = gan.classify(&rows(&test, 0, 10_000)?)?;
         let accuracy = metrics::cluster_accuracy(&classes(&test, 0, 10_000)?, &found)?;
         measure(&format!("infogan_seed_{seed}_cluster_accuracy"), accuracy, Threshold::None);
-        let mut judge = Judge::mnist()?;
         let codes = Classes::new([5_000], 10, (0..5_000).map(|i| i % 10).collect())?;
         let numbers = Tensor::new(
             [5_000, 2],
             (0..10_000).map(|i| (f64::from(i) * 0.618_033_988_749_894_8).fract() as f32 * 2.0 - 1.0).collect(),
         )?;
         let made = judge.judge(&gan.sample(&codes, &numbers)?)?;
-        let distance = metrics::frechet_distance(&judge.judge_source(&test)?.features, &made.features)?;
+        let distance = metrics::frechet_distance(&real, &made.features)?;
         measure(&format!("infogan_seed_{seed}_fid"), distance, Threshold::None);
-        best = best.max(accuracy);
+        accuracies.push(accuracy);
     }
-    measure("infogan_cluster_accuracy", best, Threshold::AtLeast(0.85));
+    measure_seeds("infogan_cluster_accuracy", &accuracies, Threshold::None);
+    let best = accuracies.iter().copied().fold(0.0, f64::max);
+    measure("infogan_best_cluster_accuracy", best, Threshold::AtLeast(0.85));
     Ok(())
 }

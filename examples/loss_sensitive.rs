@@ -60,16 +60,17 @@ fn main() -> saddlepoint::Result<()> {
     let seed = options.seed.unwrap_or(1);
     let ring = data::ring(8, 1.0, 0.01);
     let points = ring.sample(100_000, seed)?;
+    if options.explain {
+        println!("{}", Sensitive::build(options.config(256, seed))?.explain());
+        println!("{}", Margin::build(options.config(512, seed))?.explain());
+        return Ok(());
+    }
     if options.runs("ring") {
         let mut gan = Sensitive::build(options.config(256, seed))?;
-        if options.explain {
-            println!("{}", gan.explain());
-            return Ok(());
-        }
         if gan.fit(&points, options.fit_part(10_000, "runs/loss_sensitive", "ring"))?.interrupted {
             return Ok(());
         }
-        coverage("loss_sensitive_ring", &ring, &gan.sample(2_500)?, Threshold::None, Threshold::None)?;
+        coverage("loss_sensitive_ring", &ring, &gan.sample(2_500)?, Threshold::AtLeast(8.0), Threshold::None)?;
     }
     if options.runs("margin") {
         let mut judge = Margin::build(options.config(512, seed))?;

@@ -1,10 +1,10 @@
 //! Eight Gaussians on a ring: does the generator find them all? With instance noise annealed by a hyper (Sønderby et al. 2017),
-//! and the plain GAN beside it.
+//! and the plain GAN beside it. All five seeds are to find eight modes, with nine of ten samples within three deviations of one.
 //!
-//! `cargo run --release --example ring`
+//! `cargo run --release --example ring`: about four minutes on two cores; `--seed 1` is one of the five.
 
 use saddlepoint::prelude::*;
-use saddlepoint_examples_harness::{Options, Threshold, measure, measure_seeds};
+use saddlepoint_examples_harness::{Options, Threshold, coverage, measure, measure_seeds};
 
 gan! {
     /// Both players see a blurred world that clears over the first 60% of training; then the learning rate falls.
@@ -48,41 +48,34 @@ const STEPS: u64 = 25_000;
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read();
     let ring = data::ring(8, 1.0, SIGMA);
-    let seeds = options.seed.map_or(1..=5, |s| s..=s);
+    let seeds = options.seeds(5);
     let mut good = 0;
     let mut found = [const { Vec::new() }; 4];
     for seed in seeds.clone() {
-        let points = ring.sample(100_000, seed)?;
-        let mut gan = Ring::build(options.config(512, seed).seed(seed))?;
+        let mut gan = Ring::build(options.config(512, seed))?;
+        let mut plain = Plain::build(options.config(512, seed))?;
         if options.explain {
-            println!("{}", gan.explain());
+            println!("{}\n{}", gan.explain(), plain.explain());
             return Ok(());
         }
+        let points = ring.sample(100_000, seed)?;
         if gan.fit(&points, options.fit_part(STEPS, "runs/ring", &format!("{seed}")))?.interrupted {
             return Ok(());
         }
-        let data::Coverage { modes, high_quality } = ring.coverage(&gan.sample(2_500)?)?;
-        measure(&format!("ring_seed{seed}_modes"), modes as f64, Threshold::AtLeast(8.0));
-        measure(&format!("ring_seed{seed}_high_quality"), high_quality, Threshold::AtLeast(0.9));
-        good += usize::from(modes == 8 && high_quality >= 0.9);
-        found[0].push(modes as f64);
-        found[1].push(high_quality);
+        let blurred = coverage(&format!("ring_seed{seed}"), &ring, &gan.sample(2_500)?, Threshold::None, Threshold::None)?;
+        good += usize::from(blurred.modes == 8 && blurred.high_quality >= 0.9);
 
-        let mut plain = Plain::build(options.config(512, seed).seed(seed))?;
         if plain.fit(&points, options.fit_part(STEPS, "runs/ring", &format!("plain-{seed}")))?.interrupted {
             return Ok(());
         }
-        let data::Coverage { modes, high_quality } = ring.coverage(&plain.sample(2_500)?)?;
-        measure(&format!("plain_seed{seed}_modes"), modes as f64, Threshold::None);
-        measure(&format!("plain_seed{seed}_high_quality"), high_quality, Threshold::None);
-        found[2].push(modes as f64);
-        found[3].push(high_quality);
+        let sharp = coverage(&format!("plain_seed{seed}"), &ring, &plain.sample(2_500)?, Threshold::None, Threshold::None)?;
+        let each = [blurred.modes as f64, blurred.high_quality, sharp.modes as f64, sharp.high_quality];
+        found.iter_mut().zip(each).for_each(|(values, value)| values.push(value));
     }
-    if seeds.count() == 5 {
-        for (values, name) in found.iter().zip(["ring_modes", "ring_high_quality", "plain_modes", "plain_high_quality"]) {
-            measure_seeds(name, values, Threshold::None);
-        }
-        measure("ring_good_seeds_of_5", good as f64, Threshold::AtLeast(4.0));
+    for (values, name) in found.iter().zip(["ring_modes", "ring_high_quality", "plain_modes", "plain_high_quality"]) {
+        measure_seeds(name, values, Threshold::None);
     }
+    let count = seeds.count() as f64;
+    measure("ring_good_seeds", good as f64, Threshold::AtLeast(count));
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! cores.
 //!
 //! D scores a label by a projection (Miyato and Koyama 2018): one that had it beside its features did not mind it, and G drew digits, but
-//! not those asked for. The classifier trains on G's pictures from two fifths on, when they are like their labels.
+//! not those asked for. Half of D's real pairs carry the classifier's label (section 3.3). The classifier trains on G's pictures from two fifths on, when they are like their labels.
 
 use saddlepoint::Columns;
 use saddlepoint::prelude::*;
@@ -95,7 +95,7 @@ fn main() -> saddlepoint::Result<()> {
     let mut errors = Vec::new();
     if options.runs("supervised") {
         let mut alone = Supervised::build(options.config(50, 1))?;
-        if alone.fit(&labelled, options.fit_part(1_000, "runs/triple_gan", "supervised"))?.interrupted {
+        if alone.fit(&labelled, options.fit_part(5_000, "runs/triple_gan", "supervised"))?.interrupted {
             return Ok(());
         }
         errors.push(error(&alone.classify(&asked)?));

@@ -1,5 +1,5 @@
 //! VAE-GAN (Larsen et al. 2016, algorithm 1): the encoder minimises rec + KL(q(z|x) ‖ N(0, 1)), the decoder γ·rec + the adversarial loss
-//! of reconstructions and of samples, D the adversarial loss, where rec = ½‖D_l(x) − D_l(x̂)‖² in D's last hidden layer. Beside it a VAE
+//! of reconstructions and of samples (by half each, so that D sees as much real as made), D the adversarial loss, where rec = ½‖D_l(x) − D_l(x̂)‖² in D's last hidden layer. Beside it a VAE
 //! of the same encoder and decoder: its samples should be farther from the real pictures, by the Fréchet distance of the judge's features.
 //!
 //! `cargo run --release --example fetch -- fashion`, then `cargo run --release --example vae_gan`: about four minutes on two cores.

@@ -1,5 +1,5 @@
 //! VAE-GAN whose discriminator has three classes (Lee's course on generative adversarial networks, 2018): D minimises the cross-entropy
-//! of real, reconstructed and generated, the decoder λ‖x − x̂‖² − ln D(real|x̂) − ln D(real|G(z)), the encoder λ‖x − x̂‖² + KL. Beside it a
+//! of real, reconstructed and generated, the decoder γλ‖x − x̂‖² − ln D(real|x̂) − ln D(real|G(z)), the encoder λ‖x − x̂‖² + KL. Beside it a
 //! VAE of the same encoder and decoder, as in `vae_gan.rs`: Fréchet distances of the judge's features.
 //!
 //! `cargo run --release --example fetch -- fashion`, then `cargo run --release --example vae_gan_three_classes`: about four minutes on two
@@ -40,7 +40,7 @@ macro_rules! model {
     };
 }
 model!(
-    /// Two players' worth of one objective.
+    /// The same encoder and decoder without a discriminator.
     Vae {
         player Vae updates (Enc, Dec) minimizes { far + E[kl_normal(mu, s)] }
         train { Vae: adam(rate); }

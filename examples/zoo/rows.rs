@@ -71,7 +71,7 @@ pub const ROWS: &[Row] = &[
     Row {
         number: 6,
         system: "GAN, non-saturating",
-        objective: "D: min E sp(−D(x)) + E sp(D(G(z))); G: min E sp(−D(G(z)))",
+        objective: "D: min E sp(−D(x)) + E sp(D(G(z))); G: min E sp(−D(G(z))); on points judged with instance noise",
         data: "ring of 8, grid of 25; MNIST",
         published: "GAN 6.3 modes, 98.2% (ring), 17.3, 94.8% (grid); PacGAN2 7.9, 95.6%, 23.8, 91.3% (Lin et al. 2018, table 1)",
         runs: &[
