@@ -35,6 +35,8 @@ gan! {
         metric far = E[square(G(Enc(real)) - real).mean()];
         output sample = G(z).reshape([1, 28, 28]);
         output code(x) = Enc(x.flatten());
+        output latent = z;
+        output back(z) = Enc(G(z));
         output again(x) = G(Enc(x.flatten())).reshape([1, 28, 28]);
     }
 }
@@ -54,23 +56,30 @@ fn main() -> saddlepoint::Result<()> {
     let labels = [classes(&train, 0, 60_000)?, classes(&test, 0, 10_000)?];
     let again = gan.again(&asked)?;
     again.save_grid(folder.join("reconstructions.png"))?;
-    let apart = |shift: usize| {
-        let distance = |i: usize| {
-            let (a, b) = (asked.row((i + shift) % asked.rows()), again.row(i));
-            a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
-        };
-        (0..asked.rows()).map(distance).sum::<f64>() / asked.rows() as f64
-    };
+    let latents = gan.latent(10_000)?;
+    let back = gan.back(&latents)?;
     let mut judge = Judge::mnist()?;
     let made = judge.judge(&gan.sample(5_000)?)?;
     let distance = metrics::frechet_distance(&judge.judge_source(&test)?.features, &made.features)?;
     measure("bigan_fid", distance, Threshold::None);
-    measure("bigan_reconstruction_distance", apart(0), Threshold::None);
-    measure("bigan_shuffled_distance", apart(1), Threshold::None);
-    measure("bigan_reconstruction_over_shuffled", apart(0) / apart(1), Threshold::AtMost(0.8));
+    let (near, far) = (mean_distance(&asked, &again, 0), mean_distance(&asked, &again, 1));
+    measure("bigan_reconstruction_distance", near, Threshold::None);
+    measure("bigan_shuffled_distance", far, Threshold::None);
+    measure("bigan_reconstruction_over_shuffled", near / far, Threshold::AtMost(0.8));
+    let (near, far) = (mean_distance(&latents, &back, 0), mean_distance(&latents, &back, 1));
+    measure("bigan_latent_over_shuffled", near / far, Threshold::AtMost(0.8));
     let accuracy = nearest_label_accuracy([&gan.code(&known)?, &gan.code(&asked)?], [&labels[0], &labels[1]]);
     measure("bigan_nearest_neighbour_accuracy", accuracy, Threshold::AtLeast(0.95));
     Ok(())
+}
+
+/// The mean distance of each row of one to the row of the other that is this many after it.
+fn mean_distance(a: &Tensor, b: &Tensor, shift: usize) -> f64 {
+    let distance = |i: usize| {
+        let pairs = a.row((i + shift) % a.rows()).iter().zip(b.row(i));
+        pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+    };
+    (0..a.rows()).map(distance).sum::<f64>() / a.rows() as f64
 }
 
 /// How often the nearest of the known codes has the label of the one that is asked about.

@@ -70,9 +70,6 @@ gan! {
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read_parts(&["one-score", "two-heads"]);
-    let sets::Parts { train, test } = sets::mnist()?;
-    let mut judge = Judge::mnist()?;
-    let real = judge.judge_source(&test)?.features;
     let wanted = Classes::new([5_000], 10, (0..5_000).map(|i| i % 10).collect())?;
     let each = Classes::new([100], 10, (0..100).map(|i| i % 10).collect())?;
     macro_rules! part {
@@ -83,6 +80,8 @@ fn main() -> saddlepoint::Result<()> {
                     println!("{}", gan.explain());
                     return Ok(());
                 }
+                let (sets::Parts { train, test }, mut judge) = (sets::mnist()?, Judge::mnist()?);
+                let real = judge.judge_source(&test)?.features;
                 let report = gan.fit(&train, options.fit_part(6_000, "runs/cgan", $name))?;
                 let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };
                 gan.sample(&each)?.save_grid(folder.join("classes.png"))?;

@@ -36,14 +36,15 @@ gan! {
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read();
-    let images = data::fashion_sample();
     let mut gan = Dcgan::build(options.config(64, 7))?;
     if options.explain {
         println!("{}", gan.explain());
         return Ok(());
     }
+    let images = data::fashion_sample();
+    let (train, held_out) = images.split(2.0 / 3.0, 0)?;
     let untrained = gan.sample(1_000)?;
-    let report = gan.fit(&images, options.fit(3_000, "runs/dcgan"))?;
+    let report = gan.fit(&train, options.fit(3_000, "runs/dcgan"))?;
     if report.interrupted {
         return Ok(());
     }
@@ -54,6 +55,6 @@ fn main() -> saddlepoint::Result<()> {
         let latents = gan.latent(11)?.spherical_path(9)?;
         gan.at(&latents)?.save_grid(folder.join("path.png"))?;
     }
-    measure_pictures("", &images, &untrained, &made, 0.2)?;
+    measure_pictures("", &held_out, &untrained, &made, 0.2)?;
     Ok(())
 }

@@ -46,8 +46,6 @@ gan! {
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read_parts(&["margin", "no-margin"]);
-    let sets::Parts { train, test } = sets::mnist()?;
-    let mut judge = Judge::mnist()?;
     let mut energies = Vec::new();
     for (part, margin, steps) in [("margin", true, 6_000), ("no-margin", false, 500)] {
         if !options.runs(part) {
@@ -58,6 +56,7 @@ fn main() -> saddlepoint::Result<()> {
             println!("{}", gan.explain());
             return Ok(());
         }
+        let sets::Parts { train, test } = sets::mnist()?;
         let untrained = gan.sample(5_000)?;
         if gan.fit(&train, Fit::steps(1_000))?.interrupted {
             return Ok(());
@@ -71,6 +70,7 @@ fn main() -> saddlepoint::Result<()> {
         };
         energies.push(energy);
         if margin {
+            let mut judge = Judge::mnist()?;
             let samples = gan.sample(5_000)?;
             let verdict = judge.judge(&samples)?;
             let real = judge.judge_source(&test)?.features;

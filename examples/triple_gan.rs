@@ -85,6 +85,11 @@ const EACH: usize = 10;
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read_parts(&["supervised", "triple-gan"]);
+    let (mut alone, mut gan) = (Supervised::build(options.config(50, 1))?, TripleGan::build(options.config(50, 1))?);
+    if options.explain {
+        println!("{}\n{}", alone.explain(), gan.explain());
+        return Ok(());
+    }
     let sets::Parts { train, test } = sets::mnist()?;
     let labelled = first_of_each(&train)?;
     let (asked, truth) = (rows(&test, 0, 10_000)?, classes(&test, 0, 10_000)?);
@@ -94,7 +99,6 @@ fn main() -> saddlepoint::Result<()> {
     };
     let mut errors = Vec::new();
     if options.runs("supervised") {
-        let mut alone = Supervised::build(options.config(50, 1))?;
         if alone.fit(&labelled, options.fit_part(5_000, "runs/triple_gan", "supervised"))?.interrupted {
             return Ok(());
         }
@@ -102,11 +106,6 @@ fn main() -> saddlepoint::Result<()> {
         measure("triple_gan_supervised_error", errors[0], Threshold::None);
     }
     if options.runs("triple-gan") {
-        let mut gan = TripleGan::build(options.config(50, 1))?;
-        if options.explain {
-            println!("{}", gan.explain());
-            return Ok(());
-        }
         let data = TripleGanData { labelled: &labelled, free: &train };
         let report = gan.fit(data, options.fit_part(5_000, "runs/triple_gan", "triple-gan"))?;
         let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };

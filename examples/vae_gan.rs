@@ -60,10 +60,6 @@ model!(
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read_parts(&["vae", "vae-gan"]);
-    let sets::Parts { train, test } = sets::fashion()?;
-    let mut judge = Judge::fashion()?;
-    let real = judge.judge_source(&test)?.features;
-    let pictures = rows(&test, 0, 2_000)?;
     let mut distances = Vec::new();
     macro_rules! part {
         ($model:ident, $name:literal, $prefix:literal) => {
@@ -73,6 +69,9 @@ fn main() -> saddlepoint::Result<()> {
                     println!("{}", model.explain());
                     return Ok(());
                 }
+                let (sets::Parts { train, test }, mut judge) = (sets::fashion()?, Judge::fashion()?);
+                let real = judge.judge_source(&test)?.features;
+                let pictures = rows(&test, 0, 2_000)?;
                 let report = model.fit(&train, options.fit_part(4_000, "runs/vae_gan", $name))?;
                 let (Some(folder), false) = (report.folder, report.interrupted) else { return Ok(()) };
                 let again = model.again(&pictures)?;

@@ -1,10 +1,12 @@
 //! WGAN-GP (Gulrajani et al. 2017): min E D(G(z)) − E D(x) + λE(‖∇D(x̂)‖ − 1)² for D, also with (‖∇D(x̂)‖ − 1)₊², −E D(G(z)) for G.
 //! On twenty-five Gaussians, all of which the generator has to find, and on pictures of clothes; derivatives of second order against
-//! differences.
+//! differences. On the points λ is 0.1, on pictures 10 as in the paper; Adam's rates are higher, 10⁻³ and 5·10⁻⁴ instead of 10⁻⁴, and fall,
+//! β₁ is 0.5 instead of 0.
 //!
 //! `cargo run --release --example wgan_gp`: about five minutes on two cores, parts by `--only`.
 
 use saddlepoint::prelude::*;
+use saddlepoint_examples_harness::judge::Judge;
 use saddlepoint_examples_harness::{Options, Threshold, coverage, measure, measure_pictures, measure_seeds, rows};
 use std::f32::consts::FRAC_1_SQRT_2;
 use std::time::Instant;
@@ -78,7 +80,7 @@ gan! {
 
 fn main() -> saddlepoint::Result<()> {
     let options = Options::read_parts(&["second-order", "grid", "one-sided", "pictures"]);
-    if options.runs("second-order") {
+    if options.runs("second-order") && !options.explain {
         second_order(&options)?;
     }
     for (part, seeds) in [("grid", 5), ("one-sided", 1)] {
@@ -95,7 +97,7 @@ fn main() -> saddlepoint::Result<()> {
 /// The penalty's gradient by each parameter, and Hessian-vector products, against central differences.
 fn second_order(options: &Options) -> saddlepoint::Result<()> {
     const H: f32 = 1e-2;
-    let mut model = Slope::build(options.config(64, 1))?;
+    let mut model = Slope::build(options.config(64, 1).batch(64))?;
     let points = rows(&data::ring(1, 0.0, 1.0).sample(128, 1)?, 0, 128)?;
     let half = |from: usize| Tensor::new([64, 2], points.as_slice()[from..from + 128].to_vec());
     let (x, v) = (half(0)?, half(128)?);
@@ -137,10 +139,8 @@ fn second_order(options: &Options) -> saddlepoint::Result<()> {
 fn grid(options: &Options, part: &str, seeds: u64) -> saddlepoint::Result<bool> {
     let grid = data::grid25(FRAC_1_SQRT_2, 0.025 * FRAC_1_SQRT_2);
     let name = format!("wgan_gp_{}", part.replace('-', "_"));
-    let seeds = options.seeds(seeds);
-    let mut good = 0;
     let [mut modes, mut quality] = [const { Vec::new() }; 2];
-    for seed in seeds.clone() {
+    for seed in options.seeds(seeds) {
         let consts = GridConsts { ONE_SIDED: part == "one-sided" };
         let mut gan = Grid::build(consts, options.config(256, seed))?;
         if options.explain {
@@ -153,28 +153,27 @@ fn grid(options: &Options, part: &str, seeds: u64) -> saddlepoint::Result<bool> 
         }
         let prefix = format!("{name}_seed{seed}");
         let found = coverage(&prefix, &grid, &gan.sample(2_500)?, Threshold::AtLeast(24.0), Threshold::None)?;
-        good += usize::from(found.modes >= 24);
         modes.push(found.modes as f64);
         quality.push(found.high_quality);
     }
-    if seeds.count() == 5 {
+    if modes.len() > 1 {
         measure_seeds(&format!("{name}_modes"), &modes, Threshold::None);
         measure_seeds(&format!("{name}_high_quality"), &quality, Threshold::None);
-        measure(&format!("{name}_good_seeds_of_5"), good as f64, Threshold::AtLeast(4.0));
     }
     Ok(true)
 }
 
 fn pictures(options: &Options) -> saddlepoint::Result<()> {
     let start = Instant::now();
-    let images = data::fashion_sample();
     let mut gan = Pictures::build(options.config(64, 7))?;
     if options.explain {
         println!("{}", gan.explain());
         return Ok(());
     }
+    let images = data::fashion_sample();
+    let (train, held_out) = images.split(2.0 / 3.0, 0)?;
     let untrained = gan.sample(1_000)?;
-    let report = gan.fit(&images, options.fit_part(1_500, "runs/wgan_gp", "pictures"))?;
+    let report = gan.fit(&train, options.fit_part(1_500, "runs/wgan_gp", "pictures"))?;
     if report.interrupted {
         return Ok(());
     }
@@ -182,7 +181,11 @@ fn pictures(options: &Options) -> saddlepoint::Result<()> {
     if let Some(folder) = &report.folder {
         made.save_grid(folder.join("samples.png"))?;
     }
-    measure_pictures("wgan_gp_pictures_", &images, &untrained, &made, 0.2)?;
+    measure_pictures("wgan_gp_pictures_", &held_out, &untrained, &made, 0.2)?;
+    let mut judge = Judge::fashion()?;
+    let real = judge.judge_source(&held_out)?.features;
+    let distance = metrics::frechet_distance(&real, &judge.judge(&gan.sample(held_out.len())?)?.features)?;
+    measure("wgan_gp_pictures_fid", distance, Threshold::None);
     measure("wgan_gp_pictures_seconds", start.elapsed().as_secs_f64(), Threshold::None);
     Ok(())
 }

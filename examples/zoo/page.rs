@@ -18,10 +18,14 @@ pub struct Known<'a> {
 /// The whole page; `root` is where pictures are looked for.
 pub fn page(rows: &[Known<'_>], root: &Path) -> String {
     let passed = rows.iter().filter(|known| known.outcome.as_ref().is_some_and(Outcome::passes)).count();
-    let mut text = String::from(
+    let mut machines: Vec<usize> = rows.iter().filter_map(|known| Some(known.outcome.as_ref()?.processors)).collect();
+    machines.sort_unstable();
+    machines.dedup();
+    let machines = machines.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+    let mut text = format!(
         "# The zoo\n\nMade by `cargo run --release --example zoo`, which runs every example whose code or settings changed and keeps what it \
-         printed; `--row N` runs one. Steps and minutes are those of all commands of a row together, on two cores. A row passes when \
-         every judged measure is within its limit; rows that fail stay, and the head of their example says what was tried.\n\n",
+         printed; `--row N` runs one. Minutes are those of all commands of a row on {machines} processors, steps those of all their fits \
+         that left a run folder. A row passes when every judged measure is within its limit; rows that fail stay, and the head of their example says what was tried.\n\n",
     );
     let _ = writeln!(text, "**{passed} of {} rows pass.**\n", rows.len());
     text += "| # | system | objective | data | steps | minutes | judged | result |\n|---|---|---|---|---|---|---|---|\n";

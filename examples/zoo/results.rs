@@ -103,6 +103,13 @@ pub fn run(row: &Row, root: &Path) -> io::Result<Outcome> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", folder.display())))?;
     }
+    // Before the clock runs: seconds are those of the examples, not of their build.
+    for run in row.runs {
+        let status = cargo(root).args(["build", "--quiet", "--release", "--example", run.example]).status()?;
+        if !status.success() {
+            return Err(io::Error::other(format!("{} does not build", run.example)));
+        }
+    }
     let (start, now) = (Instant::now(), SystemTime::now());
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let mut outcome =
@@ -140,10 +147,15 @@ fn steps_of(folder: &Path, since: SystemTime) -> io::Result<u64> {
     Ok(steps)
 }
 
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
+
 fn command(run: &Run, root: &Path, folder: &Path, measures: &mut Vec<Measure>) -> io::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(root).args(["run", "--quiet", "--release", "--example", run.example, "--"]);
+    let mut command = cargo(root);
+    command.args(["run", "--quiet", "--release", "--example", run.example, "--"]);
     command.args(run.arguments).arg("--into").arg(folder).stdout(Stdio::piped());
     let mut child = command.spawn()?;
     for line in child.stdout.take().map(|out| BufReader::new(out).lines()).into_iter().flatten() {
@@ -161,6 +173,10 @@ fn keep_picture(row: &Row, run: &Run, root: &Path, folder: &Path) -> io::Result<
     if output.is_empty() {
         return Ok(());
     }
+    let kept = root.join("docs/zoo").join(format!("{:02}.png", row.number));
+    if output.ends_with(".png") {
+        return fs::copy(folder.join(part).join(output), kept).map(drop);
+    }
     let samples = folder.join(part).join("samples");
     let step = |file: &Path| -> Option<u64> {
         file.file_name()?.to_str()?.strip_prefix(output)?.strip_prefix('-')?.strip_suffix(".png")?.parse().ok()
@@ -169,7 +185,7 @@ fn keep_picture(row: &Row, run: &Run, root: &Path, folder: &Path) -> io::Result<
     collect(&samples, &mut pictures)
         .map_err(|e| io::Error::new(e.kind(), format!("the samples of the row, {}: {e}", samples.display())))?;
     if let Some(last) = pictures.iter().max_by_key(|file| step(file)).filter(|file| step(file).is_some()) {
-        fs::copy(last, root.join("docs/zoo").join(format!("{:02}.png", row.number)))?;
+        fs::copy(last, kept)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ pub struct Run {
     pub example: &'static str,
     /// Its arguments, without the folder.
     pub arguments: &'static [&'static str],
-    /// The part of the run folder whose last samples are the row's picture, and the output; empty for none.
+    /// The part of the run folder that the row's picture is in, and the output whose last samples it is or its file; empty for none.
     pub picture: (&'static str, &'static str),
 }
 
@@ -42,7 +42,7 @@ pub const ROWS: &[Row] = &[
         objective: "min −E ln p(x|z) + KL(q(z|x) ‖ N(m_y, 1))",
         data: "binarised MNIST",
         published: "",
-        runs: &[Run { example: "cvae", arguments: &[], picture: ("", "") }],
+        runs: &[Run { example: "cvae", arguments: &[], picture: ("", "classes.png") }],
     },
     Row {
         number: 3,
@@ -58,7 +58,7 @@ pub const ROWS: &[Row] = &[
         objective: "max over D of E D(x) − E D(x̃), x̃ where D is highest",
         data: "ring of 8 Gaussians, 64×64 grid",
         published: "",
-        runs: &[Run { example: "energy", arguments: &[], picture: ("", "") }],
+        runs: &[Run { example: "energy", arguments: &[], picture: ("", "langevin.png") }],
     },
     Row {
         number: 5,
@@ -86,7 +86,7 @@ pub const ROWS: &[Row] = &[
         objective: "D: min E sp(−D(x,y)) + ½E sp(D(G(z,y),y)) + ½E sp(D(x,y′)); or heads for realism and match",
         data: "MNIST",
         published: "",
-        runs: &[Run { example: "cgan", arguments: &[], picture: ("", "") }],
+        runs: &[Run { example: "cgan", arguments: &[], picture: ("one-score", "classes.png") }],
     },
     Row {
         number: 20,
@@ -153,7 +153,7 @@ pub const ROWS: &[Row] = &[
         objective: "min over G, Q, max over D of V(D, G) − λ(E ln Q(c|G(z, c)) + H(c))",
         data: "MNIST",
         published: "",
-        runs: &[Run { example: "infogan", arguments: &["--seeds", "3"], picture: ("", "") }],
+        runs: &[Run { example: "infogan", arguments: &["--seeds", "3"], picture: ("seed-1", "first-number.png") }],
     },
     Row {
         number: 28,
@@ -166,7 +166,7 @@ pub const ROWS: &[Row] = &[
     Row {
         number: 29,
         system: "VAE-GAN, three classes",
-        objective: "D: min cross-entropy of real, reconstructed, generated; Dec: min γ‖x − x̂‖² − ln D(real|x̂) − ln D(real|G(z))",
+        objective: "D: min cross-entropy of real, reconstructed, generated; Dec: min γλ‖x − x̂‖² − ln D(real|x̂) − ln D(real|G(z))",
         data: "Fashion-MNIST",
         published: "",
         runs: &[Run { example: "vae_gan_three_classes", arguments: &[], picture: ("three-classes", "sample") }],
@@ -185,6 +185,6 @@ pub const ROWS: &[Row] = &[
         objective: "D: max E ln D(x, y) + ½E ln(1 − D(x, C(x))) + ½E ln(1 − D(G(y, z), y))",
         data: "MNIST, 100 labels",
         published: "",
-        runs: &[Run { example: "triple_gan", arguments: &[], picture: ("", "") }],
+        runs: &[Run { example: "triple_gan", arguments: &[], picture: ("triple-gan", "classes.png") }],
     },
 ];

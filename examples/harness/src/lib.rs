@@ -13,6 +13,9 @@ use std::path::PathBuf;
 mod points;
 pub use points::{Quadrature, correlation, coverage, gauss, largest_singular_value, median};
 
+mod gaussian;
+pub use gaussian::fitted_gaussian;
+
 /// The options every example takes.
 #[derive(Clone, Debug, Parser)]
 pub struct Options {
@@ -173,19 +176,19 @@ pub fn classes(source: &dyn Source, from: usize, to: usize) -> saddlepoint::Resu
     Classes::new([&[rows.len()], &shape[..]].concat(), count, values)
 }
 
-/// Measures pictures by their sliced Wasserstein distance to a thousand real ones: as a share of what the untrained generator's
-/// have, with the distance of another thousand real ones beside it. Says whether the share is at most `limit`.
+/// Measures pictures by their sliced Wasserstein distance to a thousand real ones that training did not see: as a share of what the
+/// untrained generator's have, with the distance of another thousand real ones beside it. Says whether the share is at most `limit`.
 ///
 /// # Errors
 /// The source's own; of pictures that are not as large, or not finite.
 pub fn measure_pictures(
     prefix: &str,
-    real: &dyn Source,
+    held_out: &dyn Source,
     untrained: &Tensor,
     made: &Tensor,
     limit: f64,
 ) -> saddlepoint::Result<bool> {
-    let (reference, other) = (rows(real, 0, 1_000)?, rows(real, 1_000, 2_000)?);
+    let (reference, other) = (rows(held_out, 0, 1_000)?, rows(held_out, 1_000, 2_000)?);
     let distance = |samples: &Tensor| metrics::sliced_wasserstein(&reference, samples, 100, 0);
     let before = distance(untrained)?;
     measure(&format!("{prefix}swd_of_real_to_real"), distance(&other)?, Threshold::None);
