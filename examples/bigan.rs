@@ -6,30 +6,36 @@
 //!
 //! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example bigan`: about four minutes on two cores.
 //!
-//! D decides how near the pair comes. With batch normalisation it wins within 1,000 steps, and reconstructions get worse: hence its dropout
-//! (as ALI's). At two fifths of the pair's rate it then ends at 2 ln 2, that is it tells nothing apart: 94.98% after 15,000 steps.
+//! D decides how near the pair comes. With batch normalisation it wins within 1,000 steps, and reconstructions get worse. Dropout, as ALI's,
+//! held it off: 94.9% at the pair's rate or two fifths of it, reconstructions at 0.74 of the distance to another picture. A penalty on D's
+//! slope lets it see more: 0.63 after 5,000 steps, where the authors' code has 0.62.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::judge::Judge;
 use saddlepoint_examples_harness::{Options, Threshold, classes, measure, rows, sets};
 
 gan! {
-    /// The paper's networks of dense layers on permutation-invariant MNIST, half as wide, and its z of 50 uniform numbers.
+    /// The paper's networks of dense layers on permutation-invariant MNIST, G and D half as wide, and its z of 50 uniform numbers.
     pub model BiGan {
         data  x: [1, 28, 28];
         noise z: uniform([50], low = -1.0, high = 1.0);
         hyper rate: f32 = 5e-4 * min(1.0, 2.0 * (1.0 - progress) + 0.01);
         net Enc(x: [784]) -> [50] {
-            x.dense(512).leaky_relu(0.2).dense(512).batch_norm().leaky_relu(0.2).dense(50)
+            x.dense(1024).leaky_relu(0.2).dense(1024).batch_norm().leaky_relu(0.2).dense(50)
         }
         net G(z: [50]) -> [784] { z.dense(512).relu().dense(512).batch_norm().relu().dense(784).tanh() }
         net D(x: [784], z: [50]) -> [1] {
-            concat(x, z).dropout(0.2).dense(512).leaky_relu(0.2).dropout(0.2).dense(512).leaky_relu(0.2).dropout(0.2).dense(1)
+            concat(x, z).dense(512).leaky_relu(0.2).dense(512).leaky_relu(0.2).dense(1)
         }
         let real = x.flatten();
-        let encoded = D(real, Enc(real));
+        let code = Enc(real);
+        let encoded = D(real, code);
+        // The squared slope of D at real pairs (Mescheder et al. 2018, R₁).
+        let (a, b) = (stop(real), stop(code));
+        let level = D(a, b);
+        let steep = square(grad(level, a)).sum() + square(grad(level, b)).sum();
         let generated = D(G(z), z);
-        player D minimizes { E[softplus(-encoded)] + E[softplus(generated)] }
+        player D minimizes { E[softplus(-encoded)] + E[softplus(generated)] + 0.5 * E[steep] }
         player Pair updates (Enc, G) minimizes { E[softplus(encoded)] + E[softplus(-generated)] }
         train { D: adam(rate, beta1 = 0.5); Pair: adam(rate, beta1 = 0.5); }
         metric far = E[square(G(Enc(real)) - real).mean()];
