@@ -1,7 +1,7 @@
 //! Spectral normalisation (Miyato et al. 2018): every weight W of D is divided by σ(W), the hinge loss is min E(1 − D(x))₊ +
 //! E(1 + D(G(z)))₊ for D and −E D(G(z)) for G. After training on eight Gaussians on a ring and on twenty-five on a grid, σ of each
-//! layer, known to the model by a power iteration a step, against the largest singular value. The rate ends at a tenth, so that weights
-//! still move when σ is compared.
+//! layer, known to the model by a power iteration a step, against the largest singular value. The rate falls to nothing: where it ended at
+//! 10⁻⁴, so that weights still moved, one iteration a step lagged behind by 0.9% on the ring and 2.6% on the grid.
 //!
 //! `cargo run --release --example spectral_norm`: a minute and a half on two cores.
 
@@ -16,7 +16,7 @@ gan! {
         data  x: [2];
         noise z: normal([16]);
         hyper blur: f32 = 0.5 * max(0.0, 1.0 - progress / 0.6);
-        hyper rate: f32 = 1e-3 * clamp(2.5 * (1.0 - progress), 0.1, 1.0);
+        hyper rate: f32 = 1e-3 * min(1.0, 2.5 * (1.0 - progress));
         hyper zoom: f32 = 10.0;
 
         net G(z: [16]) -> [2] { z.dense(128).relu().dense(128).relu().dense(2) }
