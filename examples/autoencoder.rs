@@ -52,7 +52,7 @@ gan! {
     pub model Glo {
         data  x: [1, 28, 28];
         noise eps: normal([32]);
-        latent w: [32] per x = normal([32]);
+        latent w: [32] per x = 0.18 * normal([32]); // about as long as the ball
         hyper rate: f32 = 1e-3 * min(1.0, 2.0 * (1.0 - progress) + 0.02);
         fn ball(w) { w / max(1.0, w.norm()) }
         net G(z: [32]) -> [784] { z.dense(200).relu().dense(400).relu().dense(784).tanh() }

@@ -5,7 +5,7 @@
 //! Scored by the judge's features (Fréchet distance to the test pictures), the classes it finds, and how equal their shares are.
 //!
 //! `cargo run --release --example fetch -- mnist`, then `cargo run --release --example gan_pictures`: about three minutes on two cores.
-//! The run folder has a path between latents, `path.png`, beside the samples.
+//! At equal rates (5·10⁻⁴) D runs ahead: distance 10, shares 0.15 from equal ones. The run folder has a path between latents, `path.png`, beside the samples.
 
 use saddlepoint::prelude::*;
 use saddlepoint_examples_harness::judge::Judge;
@@ -17,7 +17,7 @@ gan! {
         const LEAST_SQUARES: bool;
         data  x: [1, 28, 28];
         noise z: normal([64]);
-        hyper rate: f32 = 5e-4 * min(1.0, 2.0 * (1.0 - progress) + 0.02);
+        hyper rate: f32 = 1e-3 * min(1.0, 2.0 * (1.0 - progress) + 0.02);
         #[ema(0.995)]
         net G(z: [64]) -> [1, 28, 28] {
             z.dense(64 * 7 * 7).reshape([64, 7, 7]).batch_norm().relu()
@@ -33,7 +33,7 @@ gan! {
         let fake = D(G(z));
         player D minimizes { E[taken_for_real(D(x))] + E[taken_for_made(fake)] }
         player G minimizes { E[taken_for_real(fake)] }
-        train { D, G: adam(rate, beta1 = 0.5); }
+        train { D: adam(0.2 * rate, beta1 = 0.5); G: adam(rate, beta1 = 0.5); }
         metric real = E[D(x)];
         metric made = E[fake];
         output sample = G(z);

@@ -18,7 +18,8 @@ pub struct Known<'a> {
 /// The whole page; `root` is where pictures are looked for.
 pub fn page(rows: &[Known<'_>], root: &Path) -> String {
     let passed = rows.iter().filter(|known| known.outcome.as_ref().is_some_and(Outcome::passes)).count();
-    let mut machines: Vec<usize> = rows.iter().filter_map(|known| Some(known.outcome.as_ref()?.processors)).collect();
+    let runs = rows.iter().filter_map(|known| known.outcome.as_ref()).flat_map(|outcome| &outcome.runs);
+    let mut machines: Vec<usize> = runs.map(|run| run.processors).collect();
     machines.sort_unstable();
     machines.dedup();
     let machines = machines.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
@@ -33,8 +34,10 @@ pub fn page(rows: &[Known<'_>], root: &Path) -> String {
         let Row { number, system, objective, data, .. } = known.row;
         let none = || "–".to_string();
         let outcome = known.outcome.as_ref();
-        let steps = outcome.filter(|outcome| outcome.steps > 0).map_or_else(none, |outcome| outcome.steps.to_string());
-        let minutes = outcome.map_or_else(none, |outcome| format!("{:.1}", outcome.seconds / 60.0));
+        let steps = outcome.map_or(0, |outcome| outcome.runs.iter().map(|run| run.steps).sum::<u64>());
+        let steps = if steps == 0 { none() } else { steps.to_string() };
+        let minutes = outcome
+            .map_or_else(none, |outcome| format!("{:.1}", outcome.runs.iter().map(|run| run.seconds).sum::<f64>() / 60.0));
         let judged = outcome.map_or_else(|| "not run yet".to_string(), summary);
         let _ = writeln!(
             text,
@@ -63,7 +66,7 @@ fn verdict(known: &Known<'_>) -> &'static str {
 
 /// The judged measures, or how many there are.
 fn summary(outcome: &Outcome) -> String {
-    let judged: Vec<&Measure> = outcome.measures.iter().filter(|measure| measure.limit != "-").collect();
+    let judged: Vec<&Measure> = outcome.judged().collect();
     match judged.len() {
         0 => "nothing".into(),
         1..=3 => {
@@ -91,11 +94,13 @@ fn section(known: &Known<'_>, root: &Path) -> String {
         let _ = writeln!(text, "\n![samples of {}]({picture})", row.system);
     }
     let Some(outcome) = &known.outcome else { return text };
-    if let Some(failure) = &outcome.failure {
-        let _ = writeln!(text, "\nIt ended early: {failure}.");
+    for (run, ran) in row.runs.iter().zip(&outcome.runs) {
+        if let Some(failure) = &ran.failure {
+            let _ = writeln!(text, "\n`{}` ended early: {failure}.", run.example);
+        }
     }
     text += "\n| measure | value | limit | |\n|---|---|---|---|\n";
-    for Measure { name, value, limit, pass } in &outcome.measures {
+    for Measure { name, value, limit, pass } in outcome.measures() {
         let verdict = match (limit.as_str(), pass) {
             ("-", _) => "",
             (_, true) => "pass",

@@ -22,29 +22,51 @@ pub struct Measure {
     pub pass: bool,
 }
 
-/// What a row's commands printed.
+/// What a command of a row printed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// SHA-256 of the examples' sources and arguments.
+pub struct Ran {
+    /// SHA-256 of the example's source and arguments.
     pub code: String,
-    /// Seconds of all commands.
+    /// Seconds it ran for.
     pub seconds: f64,
-    /// Training steps of all runs that left a run folder.
-    #[serde(default)]
+    /// Training steps of all its fits that left a run folder.
     pub steps: u64,
-    /// Processors of the machine.
+    /// Processors that it had.
     pub processors: usize,
     /// All measures, in order.
     pub measures: Vec<Measure>,
-    /// Why a command failed, if one did.
+    /// Why it failed, if it did.
     pub failure: Option<String>,
+}
+
+/// What a row's commands printed, in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The commands.
+    pub runs: Vec<Ran>,
 }
 
 impl Outcome {
     /// Whether every command ended well and every judged measure is within its limit, and there is one.
     pub fn passes(&self) -> bool {
-        let mut judged = self.measures.iter().filter(|measure| measure.limit != "-").peekable();
-        self.failure.is_none() && judged.peek().is_some() && judged.all(|measure| measure.pass)
+        let mut judged = self.judged().peekable();
+        self.runs.iter().all(|run| run.failure.is_none()) && judged.peek().is_some() && judged.all(|measure| measure.pass)
+    }
+
+    /// The measures of all commands.
+    pub fn measures(&self) -> impl Iterator<Item = &Measure> {
+        self.runs.iter().flat_map(|run| &run.measures)
+    }
+
+    /// Those that have a limit.
+    pub fn judged(&self) -> impl Iterator<Item = &Measure> {
+        self.measures().filter(|measure| measure.limit != "-")
+    }
+
+    /// Whether these are not the results of the row's commands and their examples as they are now.
+    pub fn is_stale(&self, row: &Row, root: &Path) -> io::Result<bool> {
+        let now: Vec<String> = row.runs.iter().map(|run| code_of(run, root)).collect::<io::Result<_>>()?;
+        Ok(now.iter().ne(self.runs.iter().map(|run| &run.code)))
     }
 }
 
@@ -60,18 +82,15 @@ pub fn measure_of(line: &str) -> Option<Measure> {
     Some(Measure { name: name.into(), value: value.into(), limit: limit.into(), pass })
 }
 
-/// What tells whether a row is to be measured again: its examples' sources and arguments. What they stand on, library and harness, has
+/// What tells whether a command is to be run again: its example's source, and its arguments. What they stand on, library and harness, has
 /// tests of its own, and would have every row measured again for every change.
-pub fn code_of(row: &Row, root: &Path) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    for run in row.runs {
-        let file = root.join("examples").join(run.example).with_extension("rs");
-        let bytes = fs::read(&file).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.display())))?;
-        // The same on systems whose files have other line ends.
-        let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
-        hash.update(format!("{} {:?} {}\n{text}", run.example, run.arguments, text.len()));
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+fn code_of(run: &Run, root: &Path) -> io::Result<String> {
+    let file = root.join("examples").join(run.example).with_extension("rs");
+    let bytes = fs::read(&file).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", file.display())))?;
+    // The same on systems whose files have other line ends.
+    let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
+    let hash = Sha256::digest(format!("{} {:?}\n{text}", run.example, run.arguments));
+    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// All files below a folder, in order of their names.
@@ -97,38 +116,44 @@ pub fn kept(row: &Row, root: &Path) -> Option<Outcome> {
     serde_json::from_slice(&fs::read(file_of(row, root)).ok()?).ok()
 }
 
-/// Runs a row's commands, shows what they print, and keeps the result and the picture.
-pub fn run(row: &Row, root: &Path) -> io::Result<Outcome> {
+/// Runs a row's commands, of which those whose code has not changed keep what they printed unless all are `wanted`; shows what they print,
+/// and keeps results and picture.
+pub fn run(row: &Row, root: &Path, wanted: bool) -> io::Result<Outcome> {
     let file = file_of(row, root);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", folder.display())))?;
     }
-    // Before the clock runs: seconds are those of the examples, not of their build.
+    let before = kept(row, root).unwrap_or_default().runs;
+    let mut outcome = Outcome::default();
     for run in row.runs {
-        let status = cargo(root).args(["build", "--quiet", "--release", "--example", run.example]).status()?;
-        if !status.success() {
-            return Err(io::Error::other(format!("{} does not build", run.example)));
-        }
+        let code = code_of(run, root)?;
+        let same = before.iter().find(|ran| ran.code == code && ran.failure.is_none() && !wanted);
+        outcome.runs.push(match same {
+            Some(ran) => ran.clone(),
+            None => run_one(row, run, code, root)?,
+        });
     }
-    let (start, now) = (Instant::now(), SystemTime::now());
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut outcome =
-        Outcome { code: code_of(row, root)?, seconds: 0.0, steps: 0, processors, measures: vec![], failure: None };
-    for run in row.runs {
-        let folder = root.join("runs/zoo").join(format!("{:02}-{}", row.number, run.example));
-        if let Err(failure) = command(run, root, &folder, &mut outcome.measures) {
-            outcome.failure = Some(format!("{}: {failure}", run.example));
-            break;
-        }
-        outcome.steps += steps_of(&folder, now)?;
-        // What was measured stands without a picture.
-        if let Err(error) = keep_picture(row, run, root, &folder) {
-            eprintln!("no picture: {error}");
-        }
-    }
-    outcome.seconds = start.elapsed().as_secs_f64().round();
     fs::write(&file, serde_json::to_string_pretty(&outcome)? + "\n")?;
     Ok(outcome)
+}
+
+fn run_one(row: &Row, run: &Run, code: String, root: &Path) -> io::Result<Ran> {
+    // Before the clock runs: seconds are those of the example, not of its build.
+    let status = cargo(root).args(["build", "--quiet", "--release", "--example", run.example]).status()?;
+    if !status.success() {
+        return Err(io::Error::other(format!("{} does not build", run.example)));
+    }
+    let (start, now) = (Instant::now(), SystemTime::now());
+    let folder = root.join("runs/zoo").join(format!("{:02}-{}", row.number, run.example));
+    let mut measures = Vec::new();
+    let failure = command(run, root, &folder, &mut measures).err().map(|error| error.to_string());
+    let seconds = start.elapsed().as_secs_f64().round();
+    // What was measured stands without a picture.
+    if let Err(error) = keep_picture(row, run, root, &folder) {
+        eprintln!("no picture: {error}");
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Ran { code, seconds, steps: steps_of(&folder, now)?, processors, measures, failure })
 }
 
 /// The steps of all run folders here that were begun since then; earlier runs lie beside them, moved aside.
@@ -221,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_row_passes_when_something_is_judged_and_all_of_it_passes() {
-        let outcome = |lines: &[&str], failure: Option<&str>| Outcome {
+        let ran = |lines: &[&str], failure: Option<&str>| Ran {
             code: String::new(),
             seconds: 1.0,
             steps: 1,
@@ -229,10 +254,12 @@ mod tests {
             measures: lines.iter().filter_map(|line| measure_of(line)).collect(),
             failure: failure.map(Into::into),
         };
+        let outcome = |lines: &[&str], failure: Option<&str>| Outcome { runs: vec![ran(lines, failure)] };
         let (good, bad, told) = ("measure a 1 >=1 pass", "measure b 0 >=1 fail", "measure c 3 - pass");
         assert!(outcome(&[told, good], None).passes());
         assert!(!outcome(&[good, bad], None).passes());
         assert!(!outcome(&[told], None).passes(), "nothing is judged");
         assert!(!outcome(&[good], Some("exit status: 1")).passes());
+        assert!(!Outcome { runs: vec![ran(&[good], None), ran(&[bad], None)] }.passes());
     }
 }
