@@ -26,7 +26,8 @@ pub fn page(rows: &[Known<'_>], root: &Path) -> String {
     let mut text = format!(
         "# The zoo\n\nMade by `cargo run --release --example zoo`, which runs every example whose code or settings changed and keeps what it \
          printed; `--row N` runs one. Minutes are those of all commands of a row on {machines} processors, steps those of all their fits \
-         that left a run folder. A row passes when every judged measure is within its limit; rows that fail stay, and the head of their example says what was tried.\n\n",
+         that left a run folder. A row passes when every judged measure is within its limit; rows that fail stay, and the head of their \
+         example says what was tried.\n\n",
     );
     let _ = writeln!(text, "**{passed} of {} rows pass.**\n", rows.len());
     text += "| # | system | objective | data | steps | minutes | judged | result |\n|---|---|---|---|---|---|---|---|\n";

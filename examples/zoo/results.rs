@@ -125,15 +125,17 @@ pub fn run(row: &Row, root: &Path, wanted: bool) -> io::Result<Outcome> {
     }
     let before = kept(row, root).unwrap_or_default().runs;
     let mut outcome = Outcome::default();
-    for run in row.runs {
+    for (place, run) in row.runs.iter().enumerate() {
         let code = code_of(run, root)?;
         let same = before.iter().find(|ran| ran.code == code && ran.failure.is_none() && !wanted);
         outcome.runs.push(match same {
             Some(ran) => ran.clone(),
             None => run_one(row, run, code, root)?,
         });
+        // After every command, with what is known of those behind it: an interruption loses one at most.
+        let known = outcome.runs.iter().chain(before.iter().skip(place + 1)).cloned().collect();
+        fs::write(&file, serde_json::to_string_pretty(&Outcome { runs: known })? + "\n")?;
     }
-    fs::write(&file, serde_json::to_string_pretty(&outcome)? + "\n")?;
     Ok(outcome)
 }
 
