@@ -51,8 +51,8 @@ fn main() -> saddlepoint::Result<()> {
     let made = gan.sample(1_000)?;
     if let Some(folder) = &report.folder {
         made.save_grid(folder.join("samples.png"))?;
-        // From each of eleven latents to the next: a generator that has learnt a space changes its pictures step by step.
-        let latents = gan.latent(11)?.spherical_path(9)?;
+        // From each of ten latents to the next: a generator that has learnt a space changes its pictures step by step.
+        let latents = gan.latent(10)?.spherical_path(11)?;
         gan.at(&latents)?.save_grid(folder.join("path.png"))?;
     }
     measure_pictures("", &held_out, &untrained, &made, 0.2)?;
