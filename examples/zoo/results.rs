@@ -220,6 +220,7 @@ fn keep_picture(row: &Row, run: &Run, root: &Path, folder: &Path) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::ROWS;
     use std::time::Duration;
 
     #[test]
@@ -230,6 +231,35 @@ mod tests {
         for line in ["ring_modes 8", "measure ring_modes 8.0 >=8", "measure ring_modes 8.0 >=8 maybe", ""] {
             assert_eq!(measure_of(line), None);
         }
+    }
+
+    #[test]
+    fn results_are_stale_where_a_command_or_its_example_is_another() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let row = ROWS.iter().find(|row| row.runs.len() > 1).unwrap();
+        let ran = |run: &Run| Ran {
+            code: code_of(run, root).unwrap(),
+            seconds: 1.0,
+            steps: 1,
+            processors: 2,
+            measures: vec![],
+            failure: None,
+        };
+        let now = Outcome { runs: row.runs.iter().map(ran).collect() };
+        assert!(!now.is_stale(row, root).unwrap());
+        let other = Run { example: row.runs[0].example, arguments: &["--seed", "9"], picture: ("", "") };
+        let mut changed = now.clone();
+        changed.runs[0] = ran(&other);
+        assert!(changed.is_stale(row, root).unwrap(), "other arguments");
+        let mut fewer = now.clone();
+        fewer.runs.pop();
+        assert!(fewer.is_stale(row, root).unwrap(), "a command that was not run");
+
+        // And another source under the same name.
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("examples")).unwrap();
+        fs::write(folder.path().join("examples").join(other.example).with_extension("rs"), "fn main() {}").unwrap();
+        assert_ne!(code_of(&row.runs[0], folder.path()).unwrap(), now.runs[0].code);
     }
 
     #[test]
